@@ -1,0 +1,1 @@
+"""An interoperability bus for public institutions."""

@@ -1,0 +1,39 @@
+"""The pure pipeline, out and in: bytes, snapshots and the time come in, verdicts and seals go out.
+
+Does no input or output, so live traffic and an audit ten years later run this same code. The order
+of the checks is written once, in ``checks``.
+"""
+
+from __future__ import annotations
+
+from xroad_lite.exchange.compiled import check_readable
+from xroad_lite.exchange.incoming import read_again, receive
+from xroad_lite.exchange.judgement import (
+    NAMES,
+    Judgement,
+    Memory,
+    OpenRequest,
+    Outcome,
+    Receiving,
+    Result,
+    Verdict,
+)
+from xroad_lite.exchange.outgoing import Draft, Ready, prepare, seal_ready
+
+__all__ = [
+    "NAMES",
+    "Draft",
+    "Judgement",
+    "Memory",
+    "OpenRequest",
+    "Outcome",
+    "Ready",
+    "Receiving",
+    "Result",
+    "Verdict",
+    "check_readable",
+    "prepare",
+    "read_again",
+    "receive",
+    "seal_ready",
+]

@@ -1,0 +1,366 @@
+"""The nine checks of a message that comes in, and the only place where their order is written.
+
+Each takes what is known so far, adds to it, and raises when the message must not pass; does no
+input or output. A check's number is its place, from 1, the same in code, errors, logs and docs:
+
+ 1. form: the seal parses strictly, algorithm and type are allowed, sizes are bounded
+ 2. registry: the named snapshot is known here, and was not outdated when the seal was made
+ 3. identity: the signing certificate is listed for the source, trusted, not revoked
+ 4. signature: it is by that certificate's key, over these very bytes
+ 5. freshness: not too old, not from the future, for me, not accepted before, answers my request
+ 6. policy: the named agreement covers it, in the sender's snapshot then and in mine now
+ 7. digest: the body is the one that was sealed
+ 8. schema: the body is valid under a schema version of its type, and within the allowed fields
+ 9. meaning: the body can be read in this node's terms
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xroad_lite import policy, times
+from xroad_lite.envelope import SALT_BYTES, parse_seal, verify_body, verify_seal
+from xroad_lite.errors import (
+    KeysError,
+    PolicyError,
+    RefusedError,
+    RegistryError,
+    SchemaError,
+    SealError,
+    SemanticsError,
+    XRoadError,
+)
+from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_translator
+from xroad_lite.exchange.judgement import Judgement
+from xroad_lite.schema import project
+
+
+class UndecidedError(XRoadError):
+    """Judge again later: something is not known here yet."""
+
+
+class DuplicateError(XRoadError):
+    """The very message that was accepted before."""
+
+
+# 1. form
+
+
+def _check_form(found: Judgement) -> None:
+    token, salt, body, node = found.token, found.salt, found.body, found.node
+    if len(body) > node.max_body:
+        raise SealError("envelope.too_large", f"the body is larger than {node.max_body} bytes")
+    if len(salt) != SALT_BYTES:
+        raise SealError("envelope.salt", f"got a salt of {len(salt)} bytes: expected {SALT_BYTES}")
+    found.opened = parse_seal(token)
+    request = found.opened.attributes.inreplyto is not None
+    if request != (found.opened.attributes.requesthash is not None):
+        raise SealError("envelope.attribute", "inreplyto and requesthash go together")
+
+
+# 2. registry
+
+
+def _check_registry(found: Judgement) -> None:
+    node = found.node
+    assert found.opened is not None
+    name, sealed_at = found.attributes.registry, found.opened.issued_at
+    current = node.known.current
+    instance = current.instance
+    if node.now > current.manifest.expires + times.duration(instance.grace):
+        raise UndecidedError(
+            "registry.expired",
+            f"the registry known here expired at {times.to_text(current.manifest.expires)}",
+            hint="publish a new snapshot, or bring the registry within reach",
+        )
+    snapshot = node.known.get(name)
+    if snapshot is None:
+        if node.never_published(name):
+            raise RegistryError(
+                "registry.never_published", f"no snapshot {name} was ever published"
+            )
+        found.missing = name
+        raise UndecidedError(
+            "registry.unknown_snapshot", f"the snapshot {name} is not known here yet"
+        )
+    skew, lag = times.duration(instance.clock_skew), times.duration(instance.lag)
+    if snapshot.manifest.published > sealed_at + skew:
+        raise RegistryError(
+            "registry.not_yet_published",
+            f"the seal is older than the snapshot {name} that it names",
+        )
+    if sealed_at > snapshot.manifest.expires:
+        raise RegistryError(
+            "registry.snapshot_expired",
+            f"the snapshot had expired at {times.to_text(snapshot.manifest.expires)}, "
+            f"before the seal was made at {times.to_text(sealed_at)}",
+        )
+    superseded = node.known.superseded_at(snapshot)
+    if superseded is not None and sealed_at > superseded + lag:
+        raise RegistryError(
+            "registry.outdated_snapshot",
+            f"the snapshot was superseded at {times.to_text(superseded)}, more than "
+            f"{instance.lag} before the seal was made at {times.to_text(sealed_at)}",
+        )
+    found.sender_snapshot = snapshot
+
+
+# 3. identity
+
+
+def _check_identity(found: Judgement) -> None:
+    node = found.node
+    assert found.opened is not None
+    assert found.sender_snapshot is not None
+    certificate, source = found.opened.certificate, found.attributes.source
+    sha256 = certificate.sha256
+    for snapshot in (found.sender_snapshot, node.known.current):
+        party = snapshot.party(source)
+        if party is None:
+            raise RegistryError(
+                "identity.unknown_source",
+                f"{source} is not registered in snapshot {snapshot.manifest.version}",
+            )
+        entry = party.certificate(sha256)
+        if entry is None:
+            raise KeysError(
+                "identity.unlisted_certificate",
+                f"the registry (snapshot {snapshot.manifest.version}) lists no certificate "
+                f"{sha256} for {source}",
+            )
+        if entry.revoked is not None:
+            raise KeysError(
+                "identity.revoked", f"the certificate was revoked at {entry.revoked.at}"
+            )
+    try:
+        found.sender_snapshot.trust.check(found.opened.chain, found.opened.issued_at)
+    except KeysError as error:
+        code = error.code.replace("keys.", "identity.", 1)
+        raise KeysError(code, error.message, hint=error.hint) from None
+
+
+# 4. signature
+
+
+def check_signature(found: Judgement) -> None:
+    """Check 4, which may also be tried after an earlier check has stopped."""
+    assert found.opened is not None
+    verify_seal(found.opened)
+    found.proven = True
+
+
+# 5. freshness
+
+
+def _check_freshness(found: Judgement) -> None:
+    node = found.node
+    assert found.opened is not None
+    assert found.sender_snapshot is not None
+    attributes, instance = found.attributes, node.known.current.instance
+    sealed_at, skew = found.opened.issued_at, times.duration(instance.clock_skew)
+    if max(sealed_at, times.to_unix(attributes.time)) > node.now + skew:
+        raise RefusedError(
+            5,
+            "freshness.from_the_future",
+            f"sealed at {times.to_text(sealed_at)}, time {attributes.time}: "
+            f"more than {instance.clock_skew} after now, {times.to_text(node.now)}",
+            hint="set the clocks of both machines by NTP",
+        )
+    _check_recipient(found)
+    _check_first_time(found)
+    ends = sealed_at + times.duration(instance.max_age)
+    agreement = found.sender_snapshot.agreement(attributes.agreement)
+    if agreement is not None and agreement.max_age is not None:
+        ends = min(ends, sealed_at + times.duration(agreement.max_age))
+    if attributes.expirytime is not None:
+        ends = min(ends, times.to_unix(attributes.expirytime))
+    if node.now > ends:
+        raise RefusedError(
+            5,
+            "freshness.expired",
+            f"it was good until {times.to_text(ends)}: now it is {times.to_text(node.now)}",
+        )
+    _check_answers(found)
+
+
+def _check_recipient(found: Judgement) -> None:
+    node = found.node
+    assert found.sender_snapshot is not None
+    recipient = found.attributes.recipient
+    agreement = found.sender_snapshot.agreement(found.attributes.agreement)
+    if recipient is None and (agreement is None or not agreement.open):
+        raise RefusedError(
+            5,
+            "freshness.no_recipient",
+            "the seal names no recipient, and its agreement is not open to everybody",
+        )
+    if recipient not in (None, node.me):
+        raise RefusedError(
+            5, "freshness.other_recipient", f"it is for {recipient}: this is {node.me}"
+        )
+
+
+def _check_first_time(found: Judgement) -> None:
+    node = found.node
+    assert found.opened is not None
+    attributes = found.attributes
+    before = node.memory.accepted(attributes.type, attributes.source, attributes.id)
+    if before == found.opened.identity:
+        raise DuplicateError("freshness.duplicate", "the very same message was accepted before")
+    if before is not None:
+        raise RefusedError(
+            5,
+            "freshness.id_reused",
+            f"another message was accepted under the id {attributes.id}: both seals are kept",
+        )
+
+
+def _check_answers(found: Judgement) -> None:
+    node = found.node
+    attributes = found.attributes
+    if attributes.inreplyto is None:
+        return
+    request = node.memory.open_request(attributes.inreplyto)
+    if request is None or request.recipient != attributes.source:
+        raise RefusedError(
+            5,
+            "freshness.no_open_request",
+            f"no request {attributes.inreplyto} to {attributes.source} waits for an answer here",
+        )
+    if request.identity != attributes.requesthash:
+        raise RefusedError(
+            5, "freshness.other_request", "it answers another request than the one sent"
+        )
+    found.request = request
+
+
+# 6. policy
+
+
+def _check_policy(found: Judgement) -> None:
+    node = found.node
+    assert found.opened is not None
+    assert found.sender_snapshot is not None
+    attributes = found.attributes
+    current = node.known.current
+    found.operation = _operation(found)
+    for snapshot, at in (
+        (found.sender_snapshot, float(found.opened.issued_at)),
+        (current, node.now),
+    ):
+        movement = policy.Movement(
+            found.operation,
+            attributes.source,
+            attributes.recipient,
+            attributes.type,
+            attributes.purpose,
+            at,
+        )
+        agreement = policy.decide(snapshot, attributes.agreement, movement)
+        expected = policy.projection(agreement, attributes.type)
+        if attributes.projection != expected:
+            raise PolicyError(
+                "policy.projection",
+                f"the seal names the projection {attributes.projection}: the agreement's "
+                f"allowed fields are {expected}",
+            )
+        found.agreement = agreement
+
+
+def _operation(found: Judgement) -> str:
+    node = found.node
+    if found.request is not None:
+        return policy.REPLY
+    party = node.known.current.party(node.me)
+    agreement = node.known.current.agreement(found.attributes.agreement)
+    asked = party is not None and party.service(found.attributes.type) is not None
+    if asked and agreement is not None and agreement.operation == policy.REQUEST:
+        return policy.REQUEST
+    return policy.PUBLISH
+
+
+# 7. digest
+
+
+def _check_digest(found: Judgement) -> None:
+    assert found.opened is not None
+    verify_body(found.opened, found.salt, found.body)
+
+
+# 8. schema
+
+
+def _check_schema(found: Judgement) -> None:
+    assert found.sender_snapshot is not None
+    assert found.agreement is not None
+    attributes = found.attributes
+    version = found.sender_snapshot.schema(attributes.dataschema)
+    if version is None:
+        raise SchemaError(
+            "schema.unknown", f"the sender's snapshot has no schema {attributes.dataschema}"
+        )
+    if version.type != attributes.type:
+        raise SchemaError(
+            "schema.other_type", f"{version.iri} is of {version.type}, not of {attributes.type}"
+        )
+    if version.status not in ("active", "deprecated"):
+        raise SchemaError("schema.status", f"{version.iri} is {version.status}")
+    compiled = compiled_schema(found.sender_snapshot, version)
+    if attributes.datacontenttype != compiled.content_type:
+        raise SchemaError(
+            "schema.content_type",
+            f"got {attributes.datacontenttype}: {version.iri} is {compiled.content_type}",
+        )
+    value = compiled.decode(found.body)
+    check_valid(compiled, version, value)
+    allowed = found.agreement.fields_.get(attributes.type)
+    if allowed is not None and project(version.document, version.kind, value, allowed) != value:
+        raise PolicyError(
+            "policy.field_not_allowed", "the body has fields that the agreement does not allow"
+        )
+    found.schema, found.value = version, value
+
+
+# 9. meaning
+
+
+def _check_meaning(found: Judgement) -> None:
+    node = found.node
+    assert found.schema is not None
+    attributes = found.attributes
+    found.reading = found.value
+    target_iri = node.reads(attributes.type, attributes.inreplyto)
+    if target_iri is None or attributes.type == policy.ERROR_TYPE:
+        return
+    target = node.known.current.schema(target_iri)
+    if target is None:
+        raise SemanticsError("semantics.unknown_schema", f"there is no schema {target_iri} here")
+    found.reads = target.iri
+    if target.sha256 == found.schema.sha256:
+        return
+    translation = compiled_translator(node.known.current, found.schema, target)
+    result = translation.apply(found.value)
+    found.losses, found.mapping = result.losses, translation.digest
+    compiled = compiled_schema(node.known.current, target)
+    violations = compiled.validate(result.value)
+    if violations:
+        missing = [f"{loss.path}: {loss.detail}" for loss in result.losses]
+        raise SemanticsError(
+            "semantics.unreadable",
+            f"read as {target.type}: {violations[0].path or 'the body'}: {violations[0].message}"
+            + (f"; lost on the way: {'; '.join(missing)[:500]}" if missing else ""),
+        )
+    found.reading = result.value
+
+
+CHECKS: tuple[Callable[[Judgement], None], ...] = (
+    _check_form,
+    _check_registry,
+    _check_identity,
+    check_signature,
+    _check_freshness,
+    _check_policy,
+    _check_digest,
+    _check_schema,
+    _check_meaning,
+)

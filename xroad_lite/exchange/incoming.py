@@ -1,0 +1,81 @@
+"""Judges one message that arrived, by the nine checks; does not keep, send or fetch anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xroad_lite.envelope import parse_seal
+from xroad_lite.errors import SealError, XRoadError
+from xroad_lite.exchange.checks import CHECKS, DuplicateError, UndecidedError, check_signature
+from xroad_lite.exchange.judgement import Judgement, Outcome, Receiving, Result, Verdict
+
+_SIGNATURE = CHECKS.index(check_signature)
+
+
+def receive(token: bytes, salt: bytes, body: bytes, node: Receiving) -> Judgement:
+    """Judge a seal with its salt and body as they arrived. Raises nothing that a sender can cause.
+
+    The verdict holds each check as passed, refused, undecided or not reached. Undecided means that
+    ``missing`` must be fetched, or the registry be within reach again, before it can be judged.
+    """
+    found = Judgement(token, salt, body, node)
+    results = [Result.NOT_REACHED] * len(CHECKS)
+    stop: XRoadError | None = None
+    for place, check in enumerate(CHECKS):
+        try:
+            check(found)
+        except XRoadError as error:
+            results[place], stop = _result(error), error
+            break
+        results[place] = Result.PASSED
+    if stop is not None and found.opened is not None and not found.proven:
+        stop = _try_signature(found, results, stop)
+    found.verdict = _verdict(results, stop)
+    return found
+
+
+def read_again(
+    token: bytes, salt: bytes, body: bytes, node: Receiving, reads: str | None
+) -> Judgement:
+    """Read a message that was accepted before, in the same terms, without judging it again.
+
+    The sender's snapshot must be known; ``reads`` is the schema that its log entry names. Raises
+    what checks 1, 8 and 9 raise, should the log or the registry have been changed.
+    """
+    found = Judgement(token, salt, body, replace(node, reads=lambda *_: reads))
+    found.opened = parse_seal(token)
+    found.sender_snapshot = node.known.get(found.attributes.registry)
+    if found.sender_snapshot is not None:
+        found.agreement = found.sender_snapshot.agreement(found.attributes.agreement)
+    for check in CHECKS[_SIGNATURE + 4 :]:
+        check(found)
+    return found
+
+
+def _result(error: XRoadError) -> Result:
+    if isinstance(error, UndecidedError):
+        return Result.UNDECIDED
+    return Result.PASSED if isinstance(error, DuplicateError) else Result.REFUSED
+
+
+def _try_signature(found: Judgement, results: list[Result], stop: XRoadError) -> XRoadError:
+    """Where check 2 or 3 stopped: what nobody signed is not worth keeping, or waiting for."""
+    try:
+        check_signature(found)
+    except SealError as error:
+        if isinstance(stop, UndecidedError):
+            results[_SIGNATURE] = Result.REFUSED
+            return error
+    return stop
+
+
+def _verdict(results: list[Result], stop: XRoadError | None) -> Verdict:
+    if stop is None:
+        return Verdict(Outcome.ACCEPTED, tuple(results))
+    if isinstance(stop, DuplicateError):
+        outcome, check = Outcome.DUPLICATE, None
+    elif isinstance(stop, UndecidedError):
+        outcome, check = Outcome.UNDECIDED, results.index(Result.UNDECIDED) + 1
+    else:
+        outcome, check = Outcome.REFUSED, results.index(Result.REFUSED) + 1
+    return Verdict(outcome, tuple(results), check, stop.code, stop.message, stop.hint)

@@ -1,0 +1,141 @@
+"""The words in which the pipeline speaks: verdicts, and what a node is at one moment.
+
+Holds values only; does not check anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from xroad_lite.envelope import Attributes, Seal
+from xroad_lite.registry import Agreement, KnownSnapshots, SchemaVersion, Snapshot
+from xroad_lite.semantics import Loss
+
+NAMES = (
+    "form",
+    "registry",
+    "identity",
+    "signature",
+    "freshness",
+    "policy",
+    "digest",
+    "schema",
+    "meaning",
+)
+
+
+class Result(Enum):
+    """What one check said."""
+
+    PASSED = "passed"
+    REFUSED = "refused"
+    UNDECIDED = "undecided"
+    NOT_REACHED = "not reached"
+
+
+class Outcome(Enum):
+    """What all checks together mean for a message."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result of every check, and, where one did not pass, which and why."""
+
+    outcome: Outcome
+    results: tuple[Result, ...]
+    check: int | None = None
+    code: str = ""
+    message: str = ""
+    hint: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As a log entry and ``--json`` hold it."""
+        found: dict[str, Any] = {
+            "outcome": self.outcome.value,
+            "checks": [result.value for result in self.results],
+        }
+        if self.check is not None:
+            found |= {"check": self.check, "code": self.code, "message": self.message[:1000]}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request of ours that waits for its answer."""
+
+    recipient: str
+    type: str
+    identity: str
+    expires: float
+
+
+class Memory(Protocol):
+    """What the checks ask of this node's past."""
+
+    def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
+        """The identity of the seal accepted under this id, if one was."""
+        ...
+
+    def open_request(self, message_id: str) -> OpenRequest | None:
+        """Our request with this id, if it still waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receiving:
+    """This node at one moment: who it is, what it knows, and in which terms it reads.
+
+    ``reads`` gives the IRI of the schema that a message is read as, from its type and, for a
+    reply, the id of the request; None for the message's own. ``never_published`` says that the
+    registry was asked and has no such snapshot.
+    """
+
+    me: str
+    now: float
+    known: KnownSnapshots
+    memory: Memory
+    reads: Callable[[str, str | None], str | None]
+    max_body: int
+    never_published: Callable[[str], bool] = lambda _: False
+
+
+@dataclass(slots=True)
+class Judgement:
+    """One message as it came, and what the checks found out on their way to the verdict."""
+
+    token: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
+    body: bytes = field(repr=False)
+    node: Receiving = field(repr=False)
+    verdict: Verdict = field(init=False)
+    opened: Seal | None = None
+    proven: bool = False
+    """Whether the signature holds: only then is anything in the seal worth keeping."""
+    operation: str = ""
+    agreement: Agreement | None = None
+    request: OpenRequest | None = None
+    sender_snapshot: Snapshot | None = None
+    schema: SchemaVersion | None = None
+    value: Any = None
+    """The body as its sender wrote it."""
+    reading: Any = None
+    """The body in this node's terms."""
+    losses: tuple[Loss, ...] = ()
+    reads: str | None = None
+    mapping: str | None = None
+    missing: str | None = None
+    """The snapshot that must be fetched before this can be judged."""
+
+    @property
+    def attributes(self) -> Attributes:
+        """The sealed attributes; only once the form has passed."""
+        assert self.opened is not None
+        return self.opened.attributes

@@ -1,0 +1,152 @@
+"""Names of members, subsystems and services, as X-Road writes them; does not know who exists.
+
+``INSTANCE/CLASS/MEMBER[/SUBSYSTEM]``, in Unicode normal form C. A slash or a per cent sign inside
+a segment is percent-encoded in the text form, so that the text reads back alike.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import quote, unquote_to_bytes
+from uuid import UUID
+
+from xroad_lite.errors import IdentifierError
+
+MAX_BYTES = 255
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MemberId:
+    """An institution: ``CL/GOV/CIVIL``."""
+
+    instance: str
+    member_class: str
+    member_code: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text form; ``IdentifierError`` says what is wrong with it."""
+        return cls(*_segments(text, 3, "INSTANCE/CLASS/MEMBER"))
+
+    def __str__(self) -> str:
+        return _join(self.instance, self.member_class, self.member_code)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SubsystemId:
+    """What sends and receives: an information system of a member, ``CL/GOV/CIVIL/births``."""
+
+    instance: str
+    member_class: str
+    member_code: str
+    subsystem_code: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text form; ``IdentifierError`` says what is wrong with it."""
+        return cls(*_segments(text, 4, "INSTANCE/CLASS/MEMBER/SUBSYSTEM"))
+
+    @property
+    def member(self) -> MemberId:
+        """The institution that answers for this subsystem."""
+        return MemberId(self.instance, self.member_class, self.member_code)
+
+    def __str__(self) -> str:
+        return _join(self.instance, self.member_class, self.member_code, self.subsystem_code)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MessageType:
+    """What a message is about: ``domain.name``; its schemas are ``domain/name`` with versions."""
+
+    domain: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``domain.name``: lower-case letters, digits and hyphens on each side of one dot."""
+        domain, dot, name = text.partition(".")
+        if not dot or not _NAME.fullmatch(domain) or not _NAME.fullmatch(name):
+            raise IdentifierError(
+                "identifier.message_type",
+                f"{_shown(text)} is no message type: expected domain.name, "
+                "lower-case letters, digits and hyphens, as in citizens.birth-registered",
+            )
+        return cls(domain, name)
+
+    @property
+    def subject(self) -> str:
+        """The name of its line of schemas: ``domain/name``."""
+        return f"{self.domain}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.domain}.{self.name}"
+
+
+def new_message_id(now: float) -> str:
+    """A fresh UUIDv7 (RFC 9562, section 5.7) for Unix time ``now``: ids sort by time."""
+    number = int(now * 1000) << 80 | secrets.randbits(80)
+    number = number & ~(0xF << 76) | 7 << 76
+    number = number & ~(0x3 << 62) | 2 << 62
+    return str(UUID(int=number))
+
+
+def percent_encoded(identifier: MemberId | SubsystemId | MessageType) -> str:
+    """The form for names on a broker: segments percent-encoded (dots too), then joined by dots.
+
+    No segment can still hold a dot, so an anchored pattern can end at one.
+    """
+    return ".".join(
+        quote(getattr(identifier, name), safe="").replace(".", "%2E")
+        for name in identifier.__slots__
+    )
+
+
+def _segments(text: str, count: int, form: str) -> list[str]:
+    parts = text.split("/")
+    if len(parts) != count:
+        raise IdentifierError(
+            "identifier.segments",
+            f"{_shown(text)} has {len(parts)} segments: expected {count}, as {form}",
+        )
+    segments = [_segment(part, text) for part in parts]
+    if len(_join(*segments).encode()) > MAX_BYTES:
+        raise IdentifierError(
+            "identifier.too_long", f"{_shown(text)} is longer than {MAX_BYTES} bytes"
+        )
+    return segments
+
+
+def _segment(part: str, text: str) -> str:
+    try:
+        segment = unquote_to_bytes(part).decode("utf-8") if "%" in part else part
+        segment = unicodedata.normalize("NFC", segment)
+        segment.encode("utf-8")
+    except UnicodeError:
+        raise IdentifierError("identifier.encoding", f"{_shown(text)} is not UTF-8 text") from None
+    if not segment or segment != segment.strip() or segment in (".", ".."):
+        raise IdentifierError(
+            "identifier.segment",
+            f"{_shown(text)} has the segment {_shown(segment)}: "
+            "expected text without spaces around it, not empty, and neither '.' nor '..'",
+        )
+    for character in segment:
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
+            raise IdentifierError(
+                "identifier.character",
+                f"{_shown(text)} holds the invisible character U+{ord(character):04X}",
+            )
+    return segment
+
+
+def _join(*segments: str) -> str:
+    return "/".join(segment.replace("%", "%25").replace("/", "%2F") for segment in segments)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,0 +1,158 @@
+"""The log's leaves: JSON bytes exactly as stored, of five kinds; does not store or hash them.
+
+The form is final (docs/formats.md). Certificates stand in a leaf by digest, bodies lie beside the
+log, so that a leaf stays small and a body can be erased while every proof still verifies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xroad_lite import strict_json, times
+from xroad_lite.envelope import Seal, with_certificates, without_certificates
+from xroad_lite.errors import LogError
+
+VERSION = 1
+MAX_LEAF_BYTES = 65_535
+IN, OUT = "in", "out"
+HANDLED, DEAD, EXPIRED, DROPPED = "handled", "dead-lettered", "expired", "dropped"
+ACCEPTED, DUPLICATE, REFUSED = "accepted", "duplicate", "refused"
+
+_FIELDS: dict[str, dict[str, type]] = {
+    "message": {"direction": str},
+    "outcome": {"entry": int, "outcome": str, "attempts": int},
+    "snapshot": {"registry": str},
+    "token": {"checkpoint": str, "token": str},
+    "erasure": {"entries": list, "rule": str},
+}
+_SEAL: dict[str, type] = {"header": str, "payload": str, "signature": str}
+_UNPROVEN: dict[str, type] = {"digest": str, "size": int}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One leaf, read: its kind, Unix time, and fields as they stand in its JSON."""
+
+    kind: str
+    at: float
+    fields: dict[str, Any]
+
+    @property
+    def proven(self) -> bool:
+        """Whether a message entry holds its seal, and not only a digest of what came."""
+        return "payload" in self.fields
+
+    def attributes(self) -> dict[str, str]:
+        """The sealed attributes of a message entry, empty if it holds no seal."""
+        return dict(strict_json.loads(self.fields["payload"].encode())) if self.proven else {}
+
+    def seal(self, certificates: dict[str, bytes]) -> bytes:
+        """The seal's bytes as they travelled, given its certificates by digest."""
+        header, payload, signature = (self.fields[name] for name in _SEAL)
+        return with_certificates(header, payload, signature, certificates)
+
+
+def message(
+    direction: str,
+    at: float,
+    opened: Seal,
+    *,
+    registry: str,
+    verdict: dict[str, Any] | None = None,
+    mapping: str | None = None,
+    reads: str | None = None,
+    received: str | None = None,
+) -> bytes:
+    """A message that was sealed here, or arrived with a signature that holds.
+
+    ``registry`` is this node's own snapshot then. With what arrived go ``verdict``, ``reads`` (the
+    IRI of the schema it was read as) and ``mapping`` (the translator's digest); ``received`` is
+    the salted digest of a body that is not the sealed one.
+    """
+    header, payload, signature = without_certificates(opened)
+    return _leaf(
+        "message",
+        at,
+        direction=direction,
+        registry=registry,
+        header=header,
+        payload=payload,
+        signature=signature,
+        reads=reads,
+        mapping=mapping,
+        received=received,
+        verdict=verdict,
+    )
+
+
+def unproven(at: float, digest: str, size: int, *, registry: str, verdict: dict[str, Any]) -> bytes:
+    """What arrived without a signature that holds: its digest and size, never its content."""
+    return _leaf(
+        "message",
+        at,
+        direction=IN,
+        registry=registry,
+        digest=digest,
+        size=size,
+        verdict=verdict,
+    )
+
+
+def outcome(
+    at: float, entry: int, result: str, attempts: int, error: dict[str, str] | None = None
+) -> bytes:
+    """What became of the accepted message at index ``entry``: handled, dead-lettered, expired."""
+    return _leaf("outcome", at, entry=entry, outcome=result, attempts=attempts, error=error)
+
+
+def snapshot(at: float, registry: str) -> bytes:
+    """That this node adopted a registry snapshot, ``VERSION:SHA256``."""
+    return _leaf("snapshot", at, registry=registry)
+
+
+def erasure(at: float, entries: list[int], rule: str) -> bytes:
+    """That the bodies of these entries were erased, and under which rule."""
+    return _leaf("erasure", at, entries=entries, rule=rule)
+
+
+def token(at: float, checkpoint: str, stamp: str) -> bytes:
+    """That a time-stamping authority vouched for a checkpoint (RFC 3161 token, base64url)."""
+    return _leaf("token", at, checkpoint=checkpoint, token=stamp)
+
+
+def read(leaf: bytes) -> Entry:
+    """Read a leaf; ``LogError`` when it is not one of ours."""
+    if len(leaf) > MAX_LEAF_BYTES:
+        raise LogError("log.entry", f"an entry of {len(leaf)} bytes: at most {MAX_LEAF_BYTES}")
+    try:
+        fields = strict_json.loads(leaf)
+    except strict_json.StrictJSONError as error:
+        raise LogError("log.entry", f"an entry is not JSON: {error}") from None
+    if not isinstance(fields, dict) or fields.get("v") != VERSION:
+        raise LogError("log.entry", f"an entry is not of version {VERSION}")
+    kind = fields.get("kind")
+    if kind not in _FIELDS:
+        raise LogError("log.entry", f"an entry is of the unknown kind {kind!r}")
+    _need(fields, {"time": str, **_FIELDS[kind]})
+    if kind == "message":
+        _need(fields, {"registry": str, **(_SEAL if "payload" in fields else _UNPROVEN)})
+    try:
+        at = times.to_unix(fields["time"])
+    except ValueError as error:
+        raise LogError("log.entry", f"an entry's time: {error}") from None
+    return Entry(kind, at, fields)
+
+
+def _need(fields: dict[str, Any], wanted: dict[str, type]) -> None:
+    for name, kind in wanted.items():
+        if type(fields.get(name)) is not kind:
+            raise LogError("log.entry", f"an entry lacks {name}, or it is no {kind.__name__}")
+
+
+def _leaf(kind: str, at: float, **fields: object) -> bytes:
+    present = {name: value for name, value in fields.items() if value is not None}
+    leaf = strict_json.dumps({"v": VERSION, "kind": kind, "time": times.to_text(at)} | present)
+    if len(leaf) > MAX_LEAF_BYTES:
+        raise LogError("log.entry", f"an entry of {len(leaf)} bytes: at most {MAX_LEAF_BYTES}")
+    return leaf

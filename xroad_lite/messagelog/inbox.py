@@ -1,0 +1,226 @@
+"""What arrived here: ids accepted, messages that wait for their handler, dead and undecided ones.
+
+Does not run handlers. Retry, order and dead letters live here and not in the broker, so they share
+the transactions of the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xroad_lite.messagelog.store import Store
+
+PENDING, DEAD = "pending", "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One accepted message that waits, or lies dead: its log entry, and its attempts so far."""
+
+    index: int
+    subscription: str
+    source: str
+    subject: str | None
+    attempts: int
+    crashes: int
+    suspect: bool
+    """Whether the process ended while this one, among others, was being handled."""
+    expires: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An accepted message that its handler could not handle, kept until somebody decides."""
+
+    index: int
+    subscription: str
+    source: str
+    subject: str | None
+    attempts: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A message that no check could judge yet, exactly as it came."""
+
+    number: int
+    lane: str
+    seal: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
+    body: bytes = field(repr=False)
+    missing: str | None
+
+
+class Inbox:
+    """The rows behind ``Node.run``; each method is one transaction, or part of the caller's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
+        """The identity of the seal that was accepted under this id, if one was."""
+        rows = self._store.query(
+            "SELECT identity FROM xl_accepted WHERE subscription = ? AND source = ? AND id = ?",
+            (subscription, source, message_id),
+        )
+        return str(rows[0][0]) if rows else None
+
+    def accept(
+        self, index: int, subscription: str, source: str, message_id: str, identity: str, at: float
+    ) -> None:
+        """Remember the id, so that it is accepted once."""
+        self._store.execute(
+            "INSERT INTO xl_accepted VALUES (?, ?, ?, ?, ?, ?)",
+            (subscription, source, message_id, identity, index, at),
+        )
+
+    def forget_accepted(self, before: float) -> None:
+        """Drop ids so old that check 5 refuses their messages by age."""
+        self._store.execute("DELETE FROM xl_accepted WHERE at < ?", (before,))
+
+    def add(
+        self,
+        index: int,
+        subscription: str,
+        source: str,
+        subject: str | None,
+        expires: float | None,
+    ) -> None:
+        """Queue log entry ``index`` for its handler."""
+        self._store.execute(
+            "INSERT INTO xl_inbox VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, ?, NULL, NULL)",
+            (index, subscription, source, subject, PENDING, expires),
+        )
+
+    def due(self, now: float, limit: int) -> list[Incoming]:
+        """Messages to handle now, oldest first, none before an earlier one of source and subject.
+
+        A message without subject has no place in an order, and waits for none.
+        """
+        rows = self._store.query(
+            "SELECT idx, subscription, source, subject, attempts, crashes, running = 2, expires"
+            " FROM xl_inbox i"
+            " WHERE state = 'pending' AND next_at <= ? AND NOT EXISTS (SELECT 1 FROM xl_inbox e"
+            " WHERE e.source = i.source AND e.subject = i.subject AND e.idx < i.idx"
+            " AND e.state = 'pending' AND e.next_at > 0 AND e.next_at > ?) ORDER BY idx LIMIT ?",
+            (now, now, limit),
+        )
+        return [Incoming(*row) for row in rows]
+
+    def next_due(self) -> float | None:
+        """When the earliest pending message is due, Unix seconds."""
+        rows = self._store.query("SELECT min(next_at) FROM xl_inbox WHERE state = 'pending'")
+        return None if rows[0][0] is None else float(rows[0][0])
+
+    def started(self, indexes: list[int]) -> None:
+        """Mark them before their handlers run: whichever ends the process will be among them."""
+        with self._store.transaction():
+            for index in indexes:
+                self._store.execute("UPDATE xl_inbox SET running = 1 WHERE idx = ?", (index,))
+
+    def recover(self) -> None:
+        """After a start: what was running when the process ended is handled alone from now on."""
+        self._store.execute("UPDATE xl_inbox SET running = 2 WHERE running = 1")
+
+    def crashing(self, index: int) -> None:
+        """Count a crash of a suspect before it runs; ``retry`` and ``done`` clear it."""
+        self._store.execute("UPDATE xl_inbox SET crashes = crashes + 1 WHERE idx = ?", (index,))
+
+    def retry(self, index: int, next_at: float, code: str, message: str) -> None:
+        """Park the message, and what follows it, until ``next_at``."""
+        self._store.execute(
+            "UPDATE xl_inbox SET running = 0, attempts = attempts + 1, next_at = ?, code = ?,"
+            " message = ? WHERE idx = ?",
+            (next_at, code, message, index),
+        )
+
+    def bury(self, index: int, code: str, message: str) -> None:
+        """Make the message a dead letter; what follows it goes on."""
+        self._store.execute(
+            "UPDATE xl_inbox SET state = 'dead', running = 0, attempts = attempts + 1, code = ?,"
+            " message = ? WHERE idx = ?",
+            (code, message, index),
+        )
+
+    def done(self, index: int) -> None:
+        """Handled, expired or dropped: it waits no more."""
+        self._store.execute("DELETE FROM xl_inbox WHERE idx = ?", (index,))
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """All dead letters, oldest first."""
+        rows = self._store.query(
+            "SELECT idx, subscription, source, subject, attempts, code, message FROM xl_inbox"
+            " WHERE state = 'dead' ORDER BY idx"
+        )
+        return [DeadLetter(*row) for row in rows]
+
+    def dead_before(self, row: Incoming) -> list[int]:
+        """Entries of dead letters that stand before this message in its order."""
+        rows = self._store.query(
+            "SELECT idx FROM xl_inbox WHERE state = 'dead' AND source = ? AND subject = ?"
+            " AND idx < ? ORDER BY idx",
+            (row.source, row.subject, row.index),
+        )
+        return [int(one[0]) for one in rows]
+
+    def revive(self, index: int) -> bool:
+        """Let a dead letter be handled again, from its first attempt; False if there is none."""
+        return bool(
+            self._store.execute(
+                "UPDATE xl_inbox SET state = 'pending', attempts = 0, crashes = 0, next_at = 0"
+                " WHERE idx = ? AND state = 'dead'",
+                (index,),
+            )
+        )
+
+    def __len__(self) -> int:
+        rows = self._store.query("SELECT count(*) FROM xl_inbox WHERE state = 'pending'")
+        return int(rows[0][0])
+
+    def hold(
+        self,
+        lane: str,
+        source: str,
+        content: tuple[bytes, bytes, bytes],
+        code: str,
+        missing: str | None,
+        next_at: float,
+    ) -> None:
+        """Keep (seal, salt, body) that cannot be judged yet."""
+        self._store.execute(
+            "INSERT INTO xl_undecided (lane, source, seal, salt, body, code, missing, next_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (lane, source, *content, code, missing, next_at),
+        )
+
+    def holds(self, source: str) -> bool:
+        """Whether something of this source is undecided, so that what follows must wait too."""
+        rows = self._store.query("SELECT 1 FROM xl_undecided WHERE source = ? LIMIT 1", (source,))
+        return bool(rows)
+
+    def undecided(self, now: float) -> list[Undecided]:
+        """What is to be judged again now, in the order it came."""
+        rows = self._store.query(
+            "SELECT number, lane, seal, salt, body, missing FROM xl_undecided u"
+            " WHERE NOT EXISTS (SELECT 1 FROM xl_undecided e WHERE e.source = u.source"
+            " AND e.number <= u.number AND e.next_at > ?) ORDER BY number LIMIT 100",
+            (now,),
+        )
+        return [Undecided(*row) for row in rows]
+
+    def undecided_count(self) -> int:
+        """How many messages are undecided."""
+        return int(self._store.query("SELECT count(*) FROM xl_undecided")[0][0])
+
+    def still_undecided(self, number: int, code: str, missing: str | None, next_at: float) -> None:
+        """Judge it again at ``next_at``."""
+        self._store.execute(
+            "UPDATE xl_undecided SET code = ?, missing = ?, next_at = ? WHERE number = ?",
+            (code, missing, next_at, number),
+        )
+
+    def decided(self, number: int) -> None:
+        """It has its verdict, and is in the log."""
+        self._store.execute("DELETE FROM xl_undecided WHERE number = ?", (number,))

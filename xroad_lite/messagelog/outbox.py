@@ -1,0 +1,66 @@
+"""What is sealed and logged here and not yet confirmed by the transport; does not send it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xroad_lite.messagelog.store import Store
+
+WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One outbox row: the log entry that it sends, and where."""
+
+    index: int
+    recipient: str | None
+    lane: str
+    attempts: int
+
+
+class Outbox:
+    """The rows, in order. A (recipient, lane) is held back whole while its first row waits."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, index: int, recipient: str | None, lane: str) -> None:
+        """Queue log entry ``index``; once is enough."""
+        self._store.execute(
+            "INSERT OR IGNORE INTO xl_outbox VALUES (?, ?, ?, ?, 0, 0)",
+            (index, recipient, lane, WAITING),
+        )
+
+    def due(self, after: int, now: float, limit: int) -> list[Outgoing]:
+        """Rows beyond index ``after`` whose route is not held back, oldest first."""
+        rows = self._store.query(
+            "SELECT idx, recipient, lane, attempts FROM xl_outbox o WHERE idx > ? AND next_at <= ?"
+            " AND NOT EXISTS (SELECT 1 FROM xl_outbox e WHERE e.next_at > 0 AND e.next_at > ?"
+            " AND e.lane = o.lane AND e.recipient IS o.recipient AND e.idx < o.idx)"
+            " ORDER BY idx LIMIT ?",
+            (after, now, now, limit),
+        )
+        return [Outgoing(*row) for row in rows]
+
+    def confirmed(self, indexes: list[int]) -> None:
+        """These are durable on the other side: forget them here."""
+        with self._store.transaction():
+            for index in indexes:
+                self._store.execute("DELETE FROM xl_outbox WHERE idx = ?", (index,))
+
+    def postponed(self, index: int, state: str, next_at: float) -> None:
+        """Say why a row was not taken, and when to try it again."""
+        self._store.execute(
+            "UPDATE xl_outbox SET state = ?, attempts = attempts + 1, next_at = ? WHERE idx = ?",
+            (state, next_at, index),
+        )
+
+    def __len__(self) -> int:
+        return int(self._store.query("SELECT count(*) FROM xl_outbox")[0][0])
+
+    def status(self) -> dict[str, object]:
+        """How many wait, by state, and the oldest entry's index."""
+        by_state = dict(self._store.query("SELECT state, count(*) FROM xl_outbox GROUP BY state"))
+        oldest = self._store.query("SELECT min(idx) FROM xl_outbox")[0][0]
+        return {"waiting": sum(by_state.values()), "states": by_state, "oldest_entry": oldest}

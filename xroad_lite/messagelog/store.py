@@ -1,0 +1,381 @@
+"""A node's one durable store (sqlite3): the log with its tree, and what must commit with it.
+
+Does not decide anything: entries come in ready. Everything that belongs together (an entry, its
+body, its outbox or inbox row, a handler's own SQL) is written in one transaction.
+
+An attacker who owns this file can delete or withhold it, and rewrite what only this node signed;
+she cannot forge other parties' seals, nor, once a checkpoint is signed elsewhere, change history
+unseen.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from xroad_lite.envelope import Seal, certificate_digests
+from xroad_lite.errors import LogError
+from xroad_lite.keys import thumbprint
+from xroad_lite.messagelog import entries, merkle
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS xl_entries (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS xl_hashes (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS xl_certificates (digest TEXT PRIMARY KEY, der BLOB NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS xl_bodies (
+    idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL, keep_until REAL);
+CREATE INDEX IF NOT EXISTS xl_bodies_keep ON xl_bodies (keep_until) WHERE keep_until IS NOT NULL;
+CREATE TABLE IF NOT EXISTS xl_messages (
+    idx INTEGER PRIMARY KEY, direction TEXT NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL,
+    recipient TEXT, type TEXT NOT NULL, subject TEXT, result TEXT);
+CREATE INDEX IF NOT EXISTS xl_messages_id ON xl_messages (id);
+CREATE TABLE IF NOT EXISTS xl_outbox (
+    idx INTEGER PRIMARY KEY, recipient TEXT, lane TEXT NOT NULL, state TEXT NOT NULL,
+    attempts INTEGER NOT NULL, next_at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS xl_outbox_held ON xl_outbox (lane, recipient, idx) WHERE next_at > 0;
+CREATE TABLE IF NOT EXISTS xl_inbox (
+    idx INTEGER PRIMARY KEY, subscription TEXT NOT NULL, source TEXT NOT NULL, subject TEXT,
+    state TEXT NOT NULL, running INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    crashes INTEGER NOT NULL, next_at REAL NOT NULL, expires REAL, code TEXT, message TEXT);
+CREATE INDEX IF NOT EXISTS xl_inbox_held ON xl_inbox (source, subject, idx) WHERE next_at > 0;
+CREATE INDEX IF NOT EXISTS xl_inbox_dead ON xl_inbox (idx) WHERE state = 'dead';
+CREATE INDEX IF NOT EXISTS xl_inbox_order ON xl_inbox (source, subject, idx);
+CREATE TABLE IF NOT EXISTS xl_accepted (
+    subscription TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, identity TEXT NOT NULL,
+    idx INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (subscription, source, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS xl_undecided (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, source TEXT NOT NULL,
+    seal BLOB NOT NULL, salt BLOB NOT NULL, body BLOB NOT NULL, code TEXT NOT NULL, missing TEXT,
+    next_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS xl_requests (
+    id TEXT PRIMARY KEY, recipient TEXT NOT NULL, type TEXT NOT NULL, identity TEXT NOT NULL,
+    expires REAL NOT NULL, reply INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS xl_replies (
+    source TEXT NOT NULL, id TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (source, id))
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS xl_sequences (
+    direction TEXT NOT NULL, peer TEXT NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (direction, peer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS xl_counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS xl_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_FORMAT = "1"
+_BUSY_SECONDS = 30.0
+_HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+_FORBIDDEN = {
+    sqlite3.SQLITE_ATTACH,
+    sqlite3.SQLITE_DETACH,
+    sqlite3.SQLITE_PRAGMA,
+    sqlite3.SQLITE_TRANSACTION,
+    sqlite3.SQLITE_SAVEPOINT,
+}
+
+
+class Store:
+    """The open store. Safe for threads; ``transaction`` nests and joins the outer one."""
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        if readonly and not path.is_file():
+            raise LogError("log.missing", f"there is no log at {path}")
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._connection = self._open(readonly)
+        self._size = self._count()
+
+    def _open(self, readonly: bool) -> sqlite3.Connection:
+        mode = "ro" if readonly else "rwc"
+        try:
+            connection = sqlite3.connect(
+                f"{self.path.resolve().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            if not readonly:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.executescript(_TABLES)
+                connection.execute("INSERT OR IGNORE INTO xl_meta VALUES ('format', ?)", (_FORMAT,))
+            row = connection.execute("SELECT value FROM xl_meta WHERE name = 'format'").fetchone()
+        except sqlite3.Error as error:
+            raise LogError("log.store", f"cannot open the log {self.path}: {error}") from None
+        if row is None or row[0] != _FORMAT:
+            raise LogError("log.format", f"the log {self.path} is of format {row and row[0]}")
+        return connection
+
+    def _count(self) -> int:
+        return int(self.query("SELECT coalesce(max(idx) + 1, 0) FROM xl_entries")[0][0])
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has, those of the open transaction included."""
+        return self._size
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; returning from the outermost one means it is on disk.
+
+        ``LogError`` ``log.store`` when the disk refuses: then nothing of it is kept.
+        """
+        with self._lock:
+            if self._depth == 0:
+                self._command("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._roll_back()
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                try:
+                    self._command("COMMIT")
+                except LogError:
+                    self._roll_back()
+                    raise
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: what fails in here alone is undone, the rest stands."""
+        with self.transaction():
+            size = self._size
+            self._command("SAVEPOINT part")
+            try:
+                yield
+            except BaseException:
+                self._command("ROLLBACK TO part")
+                self._command("RELEASE part")
+                self._size = size
+                raise
+            self._command("RELEASE part")
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread's caller is inside ``transaction``."""
+        return self._depth > 0
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._size = self._count()
+
+    def append(self, leaf: bytes) -> int:
+        """Add an entry and its tree hashes; gives its index."""
+        with self.transaction():
+            index = self._size
+            self.execute("INSERT INTO xl_entries VALUES (?, ?)", (index, leaf))
+            hashes = merkle.appended(index, merkle.leaf_hash(leaf), self.read_hash)
+            first = merkle.position(0, index)
+            rows = [(first + level, one) for level, one in enumerate(hashes)]
+            self._many("INSERT INTO xl_hashes VALUES (?, ?)", rows)
+            self._size = index + 1
+        return index
+
+    def append_message(
+        self,
+        leaf: bytes,
+        opened: Seal,
+        *,
+        direction: str,
+        salt: bytes,
+        body: bytes,
+        result: str | None = None,
+        keep_until: float | None = None,
+    ) -> int:
+        """Add a message's entry with its certificates, its body, and the search columns."""
+        attributes = opened.attributes
+        with self.transaction():
+            index = self.append(leaf)
+            rows = [(thumbprint(der), der) for der in opened.chain]
+            self._many("INSERT OR IGNORE INTO xl_certificates VALUES (?, ?)", rows)
+            self.execute(
+                "INSERT INTO xl_bodies VALUES (?, ?, ?, ?)", (index, salt, body, keep_until)
+            )
+            self.execute(
+                "INSERT INTO xl_messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    index,
+                    direction,
+                    attributes.id,
+                    attributes.source,
+                    attributes.recipient,
+                    attributes.type,
+                    attributes.subject,
+                    result,
+                ),
+            )
+        return index
+
+    def leaf(self, index: int) -> bytes:
+        """The bytes of entry ``index``."""
+        rows = self.query("SELECT leaf FROM xl_entries WHERE idx = ?", (index,))
+        if not rows:
+            raise LogError("log.no_entry", f"there is no entry {index}: the log has {self._size}")
+        return bytes(rows[0][0])
+
+    def entry(self, index: int) -> entries.Entry:
+        """Entry ``index``, read."""
+        return entries.read(self.leaf(index))
+
+    def entries(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Index and bytes of every entry from ``first`` on, as of now."""
+        end = self._count()
+        for start in range(first, end, 1000):
+            rows = self.query(
+                "SELECT idx, leaf FROM xl_entries WHERE idx >= ? AND idx < ? ORDER BY idx",
+                (start, min(start + 1000, end)),
+            )
+            yield from ((row[0], bytes(row[1])) for row in rows)
+
+    def seal(self, index: int) -> bytes:
+        """The seal of the message at ``index``, as it travelled."""
+        entry = self.entry(index)
+        if not entry.proven:
+            raise LogError(
+                "log.no_seal", f"entry {index} holds no seal, only a digest of what came"
+            )
+        return entry.seal(self.certificates(certificate_digests(entry.fields["header"])))
+
+    def certificates(self, digests: Sequence[str] = ()) -> dict[str, bytes]:
+        """Certificates that entries name, by digest; all of them when none is asked for."""
+        if not digests:
+            return dict(self.query("SELECT digest, der FROM xl_certificates"))
+        found = "SELECT digest, der FROM xl_certificates WHERE digest = ?"
+        return dict(row for one in digests for row in self.query(found, (one,)))
+
+    def body(self, index: int) -> tuple[bytes, bytes] | None:
+        """Salt and body of the message at ``index``; None when erased or never kept."""
+        rows = self.query("SELECT salt, body FROM xl_bodies WHERE idx = ?", (index,))
+        return (bytes(rows[0][0]), bytes(rows[0][1])) if rows else None
+
+    def erase_expired(self, now: float, rule: str) -> int:
+        """Erase the bodies whose time has come, and log that; gives how many."""
+        with self.transaction():
+            due = "keep_until IS NOT NULL AND keep_until <= ? ORDER BY idx LIMIT 1000"
+            rows = self.query(f"SELECT idx FROM xl_bodies WHERE {due}", (now,))  # noqa: S608
+            indexes = [row[0] for row in rows]
+            if indexes:
+                self._many("DELETE FROM xl_bodies WHERE idx = ?", [(one,) for one in indexes])
+                self.append(entries.erasure(now, indexes, rule))
+        return len(indexes)
+
+    def read_hash(self, position: int) -> bytes:
+        """The tree hash at a position of ``merkle.position``."""
+        rows = self.query("SELECT hash FROM xl_hashes WHERE position = ?", (position,))
+        if not rows:
+            raise LogError("log.tree", f"the tree hash {position} is missing")
+        return bytes(rows[0][0])
+
+    def root(self) -> bytes:
+        """The tree's root over all entries."""
+        return merkle.root(self._size, self.read_hash)
+
+    def next_sequence(self, direction: str, peer: str) -> int:
+        """The next number, from 1, for a peer."""
+        self.execute(
+            "INSERT INTO xl_sequences VALUES (?, ?, 1)"
+            " ON CONFLICT (direction, peer) DO UPDATE SET last = last + 1",
+            (direction, peer),
+        )
+        rows = self.query(
+            "SELECT last FROM xl_sequences WHERE direction = ? AND peer = ?", (direction, peer)
+        )
+        return int(rows[0][0])
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter."""
+        self.execute(
+            "INSERT INTO xl_counters VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            (name, by),
+        )
+
+    def counters(self) -> dict[str, int]:
+        """All counters by name."""
+        return dict(self.query("SELECT name, value FROM xl_counters"))
+
+    def meta(self, name: str) -> str | None:
+        """A small text kept under ``name``."""
+        rows = self.query("SELECT value FROM xl_meta WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Keep a small text."""
+        self.execute("INSERT OR REPLACE INTO xl_meta VALUES (?, ?)", (name, value))
+
+    def guest(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run an adapter's own statement in the open transaction.
+
+        Its tables live beside ours and commit with them; ours (``xl_…``), transactions, PRAGMA and
+        ATTACH are out of its reach. ``RuntimeError`` for those, ``sqlite3.Error`` for its own.
+        """
+        with self._lock:
+            if not self._depth:
+                raise RuntimeError("SQL runs inside a message's handler or node.transaction()")
+            self._connection.set_authorizer(_guest_may)
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                if "prohibited" in str(error) or "not authorized" in str(error):
+                    raise RuntimeError(
+                        f"this statement reaches beyond the adapter's own tables: {sql:.200}"
+                    ) from None
+                raise
+            finally:
+                self._connection.set_authorizer(None)
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows; ``LogError`` when the store cannot be read."""
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise LogError("log.store", f"{self.path}: {error}") from None
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """One writing statement; gives how many rows it changed."""
+        with self.transaction():
+            try:
+                return self._connection.execute(sql, values).rowcount
+            except sqlite3.Error as error:
+                raise LogError("log.store", f"{self.path}: {error}") from None
+
+    def _many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        try:
+            self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise LogError("log.store", f"{self.path}: {error}") from None
+
+    def _command(self, sql: str) -> None:
+        try:
+            self._connection.execute(sql)
+        except sqlite3.Error as error:
+            raise LogError("log.store", f"{self.path}: {error}") from None
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        with self._lock:
+            self._connection.close()
+
+
+def _guest_may(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    if action in _FORBIDDEN:
+        return sqlite3.SQLITE_DENY
+    if action not in _HARMLESS and any(_ours(name) for name in (first, second)):
+        return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK
+
+
+def _ours(name: str | None) -> bool:
+    return name is not None and name.lower().startswith("xl_")

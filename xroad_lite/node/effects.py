@@ -1,0 +1,124 @@
+"""What a handler does through its node, gathered until it can be committed whole; does not send.
+
+Publications and replies are checked when they are made, so that the handler sees the error, and are
+sealed when the transaction commits that also marks the message as handled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+from xroad_lite.exchange import Draft, Ready
+from xroad_lite.identifiers import new_message_id
+from xroad_lite.messagelog import Store
+
+
+class Writer(Protocol):
+    """The part of the node that prepares and seals."""
+
+    @property
+    def store(self) -> Store:
+        """Where everything commits."""
+        ...
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def prepare(self, draft: Draft) -> list[Ready]:
+        """Check a draft; one ready message per recipient."""
+        ...
+
+    def write(self, ready: Sequence[Ready], event_id: str) -> list[int]:
+        """Seal, log and queue, inside the open transaction; gives the log entries."""
+        ...
+
+
+class Effects:
+    """Publications, replies and SQL that commit together, or not at all."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._gathered: list[tuple[str, list[Ready]]] = []
+        self._open = ExitStack()
+        self._uses_sql = False
+
+    @property
+    def uses_sql(self) -> bool:
+        """Whether a transaction is open because SQL was run."""
+        return self._uses_sql
+
+    def publish(
+        self,
+        type: str,
+        body: Any,
+        *,
+        subject: str | None = None,
+        purpose: str | None = None,
+        time: float | None = None,
+        expires: float | None = None,
+        user_id: str | None = None,
+        issue: str | None = None,
+        represented_party: str | None = None,
+        traceparent: str | None = None,
+    ) -> str:
+        """Publish to every subsystem that an agreement in force lets have it.
+
+        ``body`` is a value valid under the newest schema of ``type``; ``subject`` says whose order
+        it belongs to (a pseudonym, never a name); ``purpose`` may be left out where the agreement
+        has one. Gives the event's id. ``RefusedError`` says which check every receiver would refuse
+        it by. The other keywords are X-Road's and W3C's attributes of the same names.
+        """
+        draft = Draft(
+            operation="publish",
+            type=type,
+            body=body,
+            subject=subject,
+            purpose=purpose,
+            time=time,
+            expires=expires,
+            user_id=user_id,
+            issue=issue,
+            represented_party=represented_party,
+            traceparent=traceparent,
+        )
+        return self.add(draft)
+
+    def sql(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run SQL on the adapter's own tables in the node's store, in the same transaction.
+
+        Gives the rows. Tables of the node (``xl_…``), transactions and PRAGMA are out of reach.
+        """
+        if not self._uses_sql:
+            self._open.enter_context(self._writer.store.transaction())
+            self._uses_sql = True
+        return self._writer.store.guest(statement, values)
+
+    def add(self, draft: Draft) -> str:
+        """Check a draft now and keep it for the commit; gives its event id."""
+        event_id = new_message_id(self._writer.now())
+        self._gathered.append((event_id, self._writer.prepare(draft)))
+        return event_id
+
+    def write(self) -> list[int]:
+        """Seal, log and queue what was gathered, inside the open transaction."""
+        gathered, self._gathered = self._gathered, []
+        return [
+            index for event_id, ready in gathered for index in self._writer.write(ready, event_id)
+        ]
+
+    def commit(self) -> None:
+        """Close the transaction that SQL opened, if it did."""
+        self._open.close()
+
+    def undo(self) -> None:
+        """Forget what was gathered and roll SQL back."""
+        self._gathered.clear()
+        opened, self._open = self._open, ExitStack()
+        opened.__exit__(_UndoneError, _UndoneError(), None)
+
+
+class _UndoneError(Exception):
+    """Makes the store's transaction roll back."""

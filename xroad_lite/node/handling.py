@@ -1,0 +1,229 @@
+"""From the inbox to handlers: order, attempts, dead letters, and effects that commit with the mark.
+
+Does not receive or send: it reads accepted messages from the store, and what handlers publish goes
+to the outbox in the transaction that marks the message as handled.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xroad_lite.errors import (
+    LogError,
+    RefusedError,
+    RegistryError,
+    RejectedError,
+    TransportError,
+    XRoadError,
+)
+from xroad_lite.exchange import Draft, Judgement
+from xroad_lite.messagelog import Inbox, Incoming, Store, entries
+from xroad_lite.node.effects import Effects, Writer
+from xroad_lite.node.message import Message
+from xroad_lite.node.settings import Retry
+from xroad_lite.policy import ERROR_TYPE, REPLY
+
+BATCH = 64
+MAX_CRASHES = 20
+_GROUP_SECONDS = 0.02
+
+Handler = Callable[[Message], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A handler for one message type, and whether what it returns is the answer to a request."""
+
+    type: str
+    handler: Handler
+    answers: str | None = None
+    """The response type, for a service."""
+
+
+class Dispatcher:
+    """Runs handlers, one at a time, in the order of the inbox."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        retry: Retry,
+        judged: Callable[[int], Judgement],
+        log: Any,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._retry = retry
+        self._judged = judged
+        self._log = log
+        self.inbox = Inbox(store)
+        self.inbox.recover()
+        self.subscriptions: dict[str, Subscription] = {}
+
+    def pump(self, now: float) -> bool:
+        """Handle what is due; True if there was anything."""
+        rows = [row for row in self.inbox.due(now, BATCH) if row.subscription in self.subscriptions]
+        if not rows:
+            return False
+        if any(row.suspect for row in rows):
+            rows = rows[:1]
+        with self._store.transaction():
+            self.inbox.started([row.index for row in rows if not row.suspect])
+            for row in rows:
+                if row.suspect:
+                    self.inbox.crashing(row.index)
+        self._handle_all(rows, now)
+        return True
+
+    def _handle_all(self, rows: list[Incoming], now: float) -> None:
+        """Handlers run outside a transaction; their effects commit in groups."""
+        group: list[tuple[Incoming, Effects]] = []
+        parked: set[tuple[str, str]] = set()
+        began = time.monotonic()
+        for row in rows:
+            if row.subject is not None and (row.source, row.subject) in parked:
+                continue
+            effects = Effects(self._writer)
+            try:
+                handled = self._handle(row, effects, now)
+            except Exception as error:  # whatever an adapter raises is its failure
+                effects.undo()
+                self._commit(group, now)
+                group = []
+                if _is_ours(error):
+                    raise
+                self._failed(row, error, now)
+                if row.subject is not None:
+                    parked.add((row.source, row.subject))
+                continue
+            if handled:
+                group.append((row, effects))
+            if effects.uses_sql or time.monotonic() - began > _GROUP_SECONDS:
+                self._commit(group, now)
+                group, began = [], time.monotonic()
+        self._commit(group, now)
+
+    def _handle(self, row: Incoming, effects: Effects, now: float) -> bool:
+        """Run the handler; False when the message needed none any more."""
+        if row.expires is not None and row.expires < now:
+            self._finish(row, entries.EXPIRED, now)
+            return False
+        if row.crashes >= MAX_CRASHES:
+            error = XRoadError(
+                "handler.crashed", f"the process ended {row.crashes} times while handling it"
+            )
+            self._bury(row, error, now)
+            return False
+        subscription = self.subscriptions[row.subscription]
+        message = self._message(row, effects)
+        result = subscription.handler(message)
+        if subscription.answers is not None:
+            effects.add(self._reply(message, subscription.answers, result))
+        return True
+
+    def _message(self, row: Incoming, effects: Effects) -> Message:
+        found = self._judged(row.index)
+        return Message(
+            body=found.reading,
+            original=found.value,
+            attributes=found.attributes,
+            losses=found.losses,
+            entry=row.index,
+            attempt=row.attempts + row.crashes + 1,
+            dead_before=tuple(self.inbox.dead_before(row)) if row.subject else (),
+            _effects=effects,
+        )
+
+    def _reply(self, message: Message, type_: str, body: Any) -> Draft:
+        found = self._judged(message.entry)
+        assert found.opened is not None
+        return reply_draft(found, type_, body)
+
+    def _commit(self, group: list[tuple[Incoming, Effects]], now: float) -> None:
+        if not group:
+            return
+        try:
+            with self._store.transaction():
+                for row, effects in group:
+                    effects.write()
+                    self._finish(row, entries.HANDLED, now)
+                for _, effects in group:
+                    effects.commit()
+        except BaseException:
+            for _, effects in group:
+                effects.undo()
+            raise
+
+    def _finish(self, row: Incoming, result: str, now: float) -> None:
+        attempts = row.attempts + row.crashes + 1
+        with self._store.transaction():
+            self._store.append(entries.outcome(now, row.index, result, attempts))
+            self._store.count(result)
+            self.inbox.done(row.index)
+
+    def _failed(self, row: Incoming, error: Exception, now: float) -> None:
+        ours = error if isinstance(error, XRoadError) else _described(error)
+        self._log(f"{row.subscription} entry {row.index}, attempt {row.attempts + 1}: {ours}")
+        final = isinstance(error, RejectedError) or row.attempts + 1 >= self._retry.attempts
+        wait = self._retry.first * self._retry.factor**row.attempts
+        if final or (row.expires is not None and now + wait > row.expires):
+            self._bury(row, ours, now)
+        else:
+            self.inbox.retry(row.index, now + wait, ours.code, ours.message)
+
+    def _bury(self, row: Incoming, error: XRoadError, now: float) -> None:
+        """Make it a dead letter; the sender of a request is told."""
+        reason = {"code": error.code, "message": error.message[:1000]}
+        attempts = row.attempts + row.crashes + 1
+        with self._store.transaction():
+            self._store.append(entries.outcome(now, row.index, entries.DEAD, attempts, reason))
+            self._store.count(entries.DEAD)
+            self.inbox.bury(row.index, error.code, error.message[:1000])
+            if self.subscriptions[row.subscription].answers is not None:
+                self._answer_error(self._judged(row.index), error)
+
+    def _answer_error(self, found: Judgement, error: XRoadError) -> None:
+        code = error.code if isinstance(error, RejectedError) else "service.failed"
+        body = {"code": code, "message": error.message[:500]}
+        effects = Effects(self._writer)
+        try:
+            effects.add(reply_draft(found, ERROR_TYPE, body))
+        except RefusedError:
+            self._store.count("errors.not_answered")
+            return
+        effects.write()
+
+
+def reply_draft(found: Judgement, type_: str, body: Any) -> Draft:
+    """The answer to a request, under the agreement and purpose of what it answers."""
+    assert found.opened is not None
+    asked = found.attributes
+    return Draft(
+        operation=REPLY,
+        type=type_,
+        body=body,
+        recipient=asked.source,
+        purpose=asked.purpose,
+        agreement=asked.agreement,
+        subject=asked.subject,
+        in_reply_to=asked.id,
+        request_hash=found.opened.identity,
+        traceparent=asked.traceparent,
+    )
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether no handler is to blame: the disk, the registry or a full outbox stops everything."""
+    if isinstance(error, LogError | RegistryError):
+        return True
+    return isinstance(error, TransportError) and error.code == "transport.outbox_full"
+
+
+def _described(error: Exception) -> XRoadError:
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" at {last[0].name}:{last[0].lineno}" if last else ""
+    return XRoadError("handler.failed", f"{type(error).__name__}: {error}{place}")

@@ -1,0 +1,70 @@
+"""A message as a handler sees it: the body in the reader's terms, and what it may do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xroad_lite.envelope import Attributes
+from xroad_lite.node.effects import Effects
+from xroad_lite.semantics import Loss
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What arrived, judged and translated.
+
+    ``body`` is in this node's terms, ``original`` as its sender wrote it, ``losses`` what the
+    translation could not carry. ``attributes`` are the sealed ones. ``attempt`` counts from 1;
+    ``id`` is the idempotency key for effects made outside the node. ``dead_before`` holds the log
+    entries of dead letters with the same source and subject that this message overtook.
+    """
+
+    body: Any
+    original: Any = field(repr=False)
+    attributes: Attributes = field(repr=False)
+    losses: tuple[Loss, ...]
+    entry: int
+    """Index of its entry in this node's log."""
+    attempt: int = 1
+    dead_before: tuple[int, ...] = ()
+    _effects: Effects | None = field(default=None, repr=False)
+
+    @property
+    def id(self) -> str:
+        """The message's id, a UUIDv7."""
+        return self.attributes.id
+
+    @property
+    def type(self) -> str:
+        """The message's type, ``domain.name``."""
+        return self.attributes.type
+
+    @property
+    def source(self) -> str:
+        """The subsystem that sealed it."""
+        return self.attributes.source
+
+    @property
+    def subject(self) -> str | None:
+        """Whose order it belongs to."""
+        return self.attributes.subject
+
+    @property
+    def purpose(self) -> str:
+        """What it may be used for."""
+        return self.attributes.purpose
+
+    def publish(self, type: str, body: Any, **options: Any) -> str:
+        """Publish together with the handling of this message; see ``Effects.publish``."""
+        return self._reachable().publish(type, body, **options)
+
+    def sql(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run SQL together with the handling of this message; see ``Effects.sql``."""
+        return self._reachable().sql(statement, values)
+
+    def _reachable(self) -> Effects:
+        if self._effects is None:
+            raise RuntimeError("only a message in its handler can publish or run SQL")
+        return self._effects

@@ -1,0 +1,449 @@
+"""What an institution runs: one subsystem with its key, log and transport.
+
+Does not contain a rule of its own: ``exchange`` judges, the log keeps, the transport carries.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Self, TypeVar
+
+from xroad_lite import policy
+from xroad_lite.errors import (
+    ConfigurationError,
+    LogError,
+    RefusedError,
+    RegistryError,
+    RequestError,
+    TransportError,
+)
+from xroad_lite.exchange import Draft, Judgement, Ready, check_readable, prepare, read_again
+from xroad_lite.identifiers import MessageType, SubsystemId
+from xroad_lite.keys import open_signer
+from xroad_lite.messagelog import Store
+from xroad_lite.node.effects import Effects
+from xroad_lite.node.handling import Dispatcher, Handler, Subscription, reply_draft
+from xroad_lite.node.message import Message
+from xroad_lite.node.receiving import Receiver
+from xroad_lite.node.registry_view import RegistryView
+from xroad_lite.node.sending import Sender
+from xroad_lite.node.settings import Settings
+from xroad_lite.registry import SchemaVersion
+from xroad_lite.transports import REPLIES, open_transport
+
+_H = TypeVar("_H", bound=Handler)
+_IDLE_SECONDS = 0.5
+_TROUBLE_SECONDS = 1.0
+_PURGE_SECONDS = 60.0
+
+
+class Node:
+    """One node = one subsystem = one log. Open with ``Node.open``; safe for threads.
+
+    Only one thread at a time is in ``run`` or ``step``; ``publish``, ``request`` and
+    ``transaction`` may be called from any.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.id = SubsystemId.parse(settings.subsystem)
+        self._me = str(self.id)
+        self._clock = clock
+        self._talk: Callable[[str], None] = lambda _: None
+        self._closing = threading.Event()
+        self._pumping = threading.RLock()
+        self._handler_thread: int | None = None
+        self._reading: dict[str, str] = {}
+        signer = open_signer(settings.key_uri, settings.path(settings.certificates))
+        self._lock = _take_lock(settings.path(settings.log))
+        try:
+            self.store = Store(settings.path(settings.log))
+            self._registry = RegistryView(
+                settings.path(settings.registry), self.store, self._clock()
+            )
+            self._transport = open_transport(
+                settings.transport, self.id, base=settings.folder, max_body=settings.max_body
+            )
+        except BaseException:
+            self._lock.close()
+            raise
+        self._sender = Sender(
+            self.store,
+            self._transport,
+            signer,
+            self._me,
+            settings.outbox_limit,
+            settings.max_body,
+        )
+        self._receiver = Receiver(
+            self.store,
+            self._transport,
+            self._registry,
+            self._sender,
+            me=self._me,
+            max_body=settings.max_body,
+            reads=self._reads,
+            refuse=self._answer_refusal,
+        )
+        self._dispatcher = Dispatcher(
+            self.store, self, settings.retry, self._judged, lambda text: self._talk(text)
+        )
+        self._refreshed = self._purged = self._clock()
+        self._listening: set[str] = set()
+
+    @classmethod
+    def open(
+        cls,
+        settings: str | Path | Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        talk: Callable[[str], None] | None = None,
+    ) -> Self:
+        """Open the node that ``node.yaml`` (or the folder with it) describes.
+
+        ``talk`` receives a line for people when a handler fails or something is out of reach.
+        Raises ``ConfigurationError``, ``KeysError``, ``RegistryError``, ``LogError`` or
+        ``TransportError``; their hints say what to do.
+        """
+        if not isinstance(settings, Settings):
+            settings = Settings.read(Path(settings))
+        node = cls(settings, clock=clock)
+        if talk is not None:
+            node._talk = talk
+        return node
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop ``run``, and give the transport, store and lock back. Nothing durable is lost."""
+        self._closing.set()
+        self._transport.wake()
+        with self._pumping:
+            self._transport.close()
+            self.store.close()
+            self._lock.close()
+
+    # what adapters call
+
+    def subscribe(self, type: str, *, reads: str | None = None) -> Callable[[_H], _H]:
+        """Have messages of ``type`` handled by the decorated function.
+
+        ``reads`` names the message type (or ``type/version``) in whose terms the handler wants the
+        body; left out, it comes as it was sent. ``SemanticsError`` when a required field of those
+        terms has no source in any newest version of ``type``.
+        """
+
+        def decorate(handler: _H) -> _H:
+            self._add(Subscription(str(MessageType.parse(type)), handler), reads)
+            return handler
+
+        return decorate
+
+    def serve(self, type: str, *, reads: str | None = None) -> Callable[[_H], _H]:
+        """Have requests of ``type`` answered by what the decorated function returns.
+
+        The registry must list a service of this subsystem that is asked by ``type``; the answer
+        must be valid under the service's response type.
+        """
+        party = self._registry.current.party(self._me)
+        service = party.service(type) if party is not None else None
+        if service is None:
+            raise ConfigurationError(
+                "config.service",
+                f"the registry lists no service of {self._me} that is asked by {type}",
+                hint="add it to the member's services in the registry",
+            )
+
+        def decorate(handler: _H) -> _H:
+            self._add(Subscription(str(MessageType.parse(type)), handler, service[1]), reads)
+            return handler
+
+        return decorate
+
+    def publish(self, type: str, body: Any, **options: Any) -> str:
+        """Publish one event, durable when this returns; see ``Effects.publish``."""
+        with self.transaction() as effects:
+            return effects.publish(type, body, **options)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Effects]:
+        """Publications and SQL that commit together when the block ends without an error."""
+        effects = Effects(self)
+        try:
+            yield effects
+            with self.store.transaction():
+                effects.write()
+                effects.commit()
+        except BaseException:
+            effects.undo()
+            raise
+        self._transport.wake()
+
+    def request(
+        self,
+        recipient: str,
+        type: str,
+        body: Any,
+        *,
+        purpose: str | None = None,
+        timeout: float = 30.0,
+        reads: str | None = None,
+        subject: str | None = None,
+        user_id: str | None = None,
+        issue: str | None = None,
+        represented_party: str | None = None,
+        traceparent: str | None = None,
+    ) -> Message:
+        """Ask ``recipient`` and wait at most ``timeout`` seconds for its answer.
+
+        ``reads`` is as in ``subscribe``, for the answer. ``RequestError`` ``request.timeout`` when
+        none came, ``request.refused`` with the answer's own code and reason when it was an error.
+        In a handler the request goes out at once: it is no part of the handler's effects.
+        """
+        if self.store.in_transaction and self._handler_thread == threading.get_ident():
+            raise RuntimeError("request before sql: the request must be sent to be answered")
+        now = self.now()
+        draft = Draft(
+            operation=policy.REQUEST,
+            type=type,
+            body=body,
+            recipient=str(SubsystemId.parse(recipient)),
+            purpose=purpose,
+            subject=subject,
+            expires=now + timeout,
+            user_id=user_id,
+            issue=issue,
+            represented_party=represented_party,
+            traceparent=traceparent,
+        )
+        effects = Effects(self)
+        message_id = effects.add(draft)
+        if reads is not None:
+            self._reading[message_id] = self._target(reads).iri
+        self._listen(REPLIES)
+        with self.store.transaction():
+            effects.write()
+        try:
+            return self._answer(message_id, now + timeout, timeout)
+        finally:
+            self._reading.pop(message_id, None)
+
+    def run(self, until: Callable[[], bool] | None = None) -> None:
+        """Send, receive and handle until ``close`` is called, or ``until()`` is true when idle."""
+        while not self._closing.is_set():
+            busy = self.step()
+            if not busy:
+                if until is not None and until():
+                    return
+                self._transport.wait(self._idle_seconds())
+
+    def step(self) -> bool:
+        """One round of sending, receiving and handling; True if there was anything to do.
+
+        A transport out of reach or a full disk stops nothing for good: it is said, and tried again.
+        """
+        with self._pumping:
+            if self._closing.is_set():
+                return False
+            try:
+                busy = self._exchange()
+                self._handler_thread = threading.get_ident()
+                try:
+                    busy |= self._dispatcher.pump(self.now())
+                finally:
+                    self._handler_thread = None
+                busy |= self._sender.pump(self.now())
+            except (TransportError, LogError, RegistryError) as error:
+                self._talk(f"{error}; trying again")
+                self._closing.wait(_TROUBLE_SECONDS)
+                return False
+            return busy
+
+    def status(self) -> dict[str, Any]:
+        """What waits where, for people and monitoring."""
+        return {
+            "subsystem": self._me,
+            "registry": self._registry.current.name,
+            "registry_problem": self._registry.problem,
+            "log_entries": self.store.size,
+            "outbox": self._sender.outbox.status(),
+            "inbox": len(self._receiver.inbox),
+            "undecided": self._receiver.inbox.undecided_count(),
+            "dead": len(self._receiver.inbox.dead_letters()),
+            "counters": self.store.counters(),
+            "transport": self._transport.status(),
+        }
+
+    # what effects call
+
+    def now(self) -> float:
+        """Unix seconds, by this node's clock."""
+        return round(self._clock(), 3)
+
+    def prepare(self, draft: Draft) -> list[Ready]:
+        """Check a draft under the registry of now; one ready message per recipient."""
+        return prepare(draft, self._registry.current, self._me, self.now())
+
+    def write(self, ready: Sequence[Ready], event_id: str) -> list[int]:
+        """Seal, log and queue ready messages, inside the open transaction."""
+        return self._sender.write(ready, event_id, self.now())
+
+    # the rest
+
+    def _add(self, subscription: Subscription, reads: str | None) -> None:
+        if subscription.type in self._dispatcher.subscriptions:
+            raise RuntimeError(f"there is a handler for {subscription.type} already")
+        if reads is not None:
+            self._reading[subscription.type] = self._check_reads(subscription.type, reads).iri
+        self._dispatcher.subscriptions[subscription.type] = subscription
+        self._listen(subscription.type)
+
+    def _listen(self, lane: str) -> None:
+        if lane not in self._listening:
+            with self._pumping:
+                self._listening.add(lane)
+                self._transport.listen(self._listening)
+
+    def _check_reads(self, type_: str, reads: str) -> SchemaVersion:
+        target = self._target(reads)
+        source = self._registry.current.latest_schema(type_)
+        if source is None:
+            raise ConfigurationError(
+                "config.subscription", f"the registry has no active schema for {type_}"
+            )
+        if source.sha256 != target.sha256:
+            check_readable(self._registry.current, source, target)
+        return target
+
+    def _target(self, reads: str) -> SchemaVersion:
+        name, _, version = reads.partition("/")
+        snapshot = self._registry.current
+        if version.isascii() and version.isdigit():
+            target = snapshot.schema(snapshot.schema_iri(name, int(version)))
+        else:
+            target = None if version else snapshot.latest_schema(name)
+        if target is None:
+            raise ConfigurationError(
+                "config.reads",
+                f"the registry has no schema to read as {reads!r}",
+                hint="name a message type, as citizens.person or citizens.person/1",
+            )
+        return target
+
+    def _reads(self, type_: str, in_reply_to: str | None) -> str | None:
+        return self._reading.get(type_ if in_reply_to is None else in_reply_to)
+
+    def _exchange(self) -> bool:
+        """Everything but handlers."""
+        now = self.now()
+        if now - self._refreshed >= self.settings.refresh or now < self._refreshed:
+            self._refreshed = now
+            self._registry.refresh(now)
+        if now - self._purged >= _PURGE_SECONDS:
+            self._purged = now
+            self.store.erase_expired(now, "quarantine")
+        return self._sender.pump(now) | self._receiver.pump(now)
+
+    def _idle_seconds(self) -> float:
+        due = [
+            moment
+            for moment in (self._sender.next_due(), self._receiver.inbox.next_due())
+            if moment is not None
+        ]
+        soonest = min(due, default=float("inf")) - self.now()
+        return max(0.001, min(_IDLE_SECONDS, soonest))
+
+    def _judged(self, index: int) -> Judgement:
+        """The judgement of an accepted entry: of late from memory, else read again."""
+        found = self._receiver.judged.get(index)
+        if found is not None:
+            return found
+        entry = self.store.entry(index)
+        body = self.store.body(index)
+        if body is None:
+            raise LogError("log.erased", f"the body of entry {index} was erased")
+        seal = self.store.seal(index)
+        name = entry.attributes()["registry"]
+        if self._registry.known.get(name) is None and not self._registry.fetch(name, self.now()):
+            raise RegistryError("registry.out_of_reach", f"the snapshot {name} cannot be read now")
+        return read_again(seal, *body, self._receiver.moment(self.now()), entry.fields.get("reads"))
+
+    def _answer(self, message_id: str, ends: float, timeout: float) -> Message:
+        while True:
+            rows = self.store.query("SELECT reply FROM xl_requests WHERE id = ?", (message_id,))
+            if rows and rows[0][0] is not None:
+                return self._read_answer(rows[0][0])
+            if self.now() > ends or self._closing.is_set():
+                raise RequestError(
+                    "request.timeout",
+                    f"no answer within {timeout:g} s to the request {message_id}",
+                    hint="see with: xroad-lite status whether it was sent; then ask again",
+                )
+            self._advance()
+
+    def _advance(self) -> None:
+        """Move messages while waiting, unless another thread is at it."""
+        if self._pumping.acquire(timeout=0.01):
+            try:
+                busy = self._exchange()
+                if not busy:
+                    self._transport.wait(0.05)
+            finally:
+                self._pumping.release()
+
+    def _read_answer(self, index: int) -> Message:
+        found = self._judged(index)
+        if found.attributes.type == policy.ERROR_TYPE:
+            error = found.value
+            raise RequestError("request.refused", f"{error['code']}: {error['message']}", hint="")
+        return Message(found.reading, found.value, found.attributes, found.losses, index)
+
+    def _answer_refusal(self, found: Judgement) -> None:
+        """Tell the sender of a request why it was refused, if an agreement covers an answer."""
+        if found.attributes.inreplyto is not None:
+            return
+        party = self._registry.current.party(self._me)
+        if party is None or party.service(found.attributes.type) is None:
+            return
+        verdict = found.verdict
+        body = {
+            "code": verdict.code,
+            "message": verdict.message[:500],
+            "check": verdict.check,
+            "checks": [
+                {"number": number, "verdict": result.value}
+                for number, result in enumerate(verdict.results, 1)
+            ],
+        }
+        effects = Effects(self)
+        try:
+            effects.add(reply_draft(found, policy.ERROR_TYPE, body))
+        except RefusedError:
+            self.store.count("errors.not_answered")
+            return
+        effects.write()
+
+
+def _take_lock(log: Path) -> IO[bytes]:
+    """The log's one writer: two processes with one identity would fork its history."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    lock = log.with_suffix(".lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise LogError(
+            "log.locked",
+            f"another process has the log {log} open",
+            hint="stop it, or give this node a log of its own",
+        ) from None
+    return lock

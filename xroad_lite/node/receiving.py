@@ -1,0 +1,228 @@
+"""From the transport to the log and inbox: judge, record, then acknowledge; runs no handlers.
+
+What arrives is durable here, with its verdict, before it is acknowledged. What nobody proved to
+have signed leaves a digest and a count, under a quota; what was signed and refused is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+from xroad_lite import times
+from xroad_lite.envelope import data_hash
+from xroad_lite.exchange import Judgement, OpenRequest, Outcome, Receiving, receive
+from xroad_lite.keys import base64url
+from xroad_lite.messagelog import Inbox, Store, entries
+from xroad_lite.node.registry_view import RegistryView
+from xroad_lite.node.sending import Sender
+from xroad_lite.policy import REPLY, REQUEST
+from xroad_lite.transports import Delivery, Transport
+
+BATCH = 256
+MAX_UNDECIDED = 1000
+_JUDGE_AGAIN_SECONDS = 5.0
+_QUARANTINE_SECONDS = 7 * 86_400.0
+_QUARANTINE_BYTES = 64 * 1_048_576
+_UNPROVEN_ENTRIES, _UNPROVEN_SECONDS = 1000, 3600.0
+_FRESH_JUDGEMENTS = 2000
+
+Reads = Callable[[str, str | None], str | None]
+
+
+class Receiver:
+    """Judges deliveries under the registry of now, and keeps them with their verdicts."""
+
+    def __init__(
+        self,
+        store: Store,
+        transport: Transport,
+        registry: RegistryView,
+        sender: Sender,
+        *,
+        me: str,
+        max_body: int,
+        reads: Reads,
+        refuse: Callable[[Judgement], None],
+    ) -> None:
+        self._store = store
+        self._transport = transport
+        self._registry = registry
+        self._sender = sender
+        self._me = me
+        self._max_body = max_body
+        self._reads = reads
+        self._refuse = refuse
+        self.inbox = Inbox(store)
+        self._unproven: deque[float] = deque()
+        self.judged: OrderedDict[int, Judgement] = OrderedDict()
+        """Judgements of late, by log entry, so that a handler need not translate again."""
+
+    def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
+        """See ``exchange.Memory``."""
+        return self.inbox.accepted(subscription, source, message_id)
+
+    def open_request(self, message_id: str) -> OpenRequest | None:
+        """See ``exchange.Memory``."""
+        return self._sender.open_request(message_id)
+
+    def pump(self, now: float) -> bool:
+        """Take in what arrived, then what may be decided by now; True if there was anything."""
+        undecided = self._again(now)
+        if self.inbox.undecided_count() >= MAX_UNDECIDED:
+            return undecided
+        deliveries = self._transport.receive(BATCH)
+        if deliveries:
+            with self._store.transaction():
+                for delivery in deliveries:
+                    self._take(delivery, now)
+            self._transport.acknowledge([delivery.tag for delivery in deliveries])
+        return undecided or bool(deliveries)
+
+    def _take(self, delivery: Delivery, now: float) -> None:
+        content = (delivery.seal, delivery.salt, delivery.body)
+        found = self._judge(*content, now)
+        waits = found.proven and self.inbox.holds(found.attributes.source)
+        if found.verdict.outcome is Outcome.UNDECIDED or waits:
+            self.inbox.hold(
+                delivery.lane,
+                found.attributes.source,
+                content,
+                found.verdict.code or "waits for an earlier one",
+                found.missing,
+                now + _JUDGE_AGAIN_SECONDS if found.missing else now,
+            )
+        else:
+            self._record(found, now)
+
+    def _again(self, now: float) -> bool:
+        rows = self.inbox.undecided(now) if self.inbox.undecided_count() else []
+        decided = False
+        stuck: set[str] = set()
+        with self._store.transaction():
+            for row in rows:
+                found = self._judge(row.seal, row.salt, row.body, now)
+                source = found.attributes.source
+                if source in stuck:
+                    continue
+                if found.verdict.outcome is Outcome.UNDECIDED:
+                    stuck.add(source)
+                    next_at = now + _JUDGE_AGAIN_SECONDS
+                    self.inbox.still_undecided(
+                        row.number, found.verdict.code, found.missing, next_at
+                    )
+                else:
+                    self.inbox.decided(row.number)
+                    self._record(found, now)
+                    decided = True
+        return decided
+
+    def _judge(self, seal: bytes, salt: bytes, body: bytes, now: float) -> Judgement:
+        node = self.moment(now)
+        found = receive(seal, salt, body, node)
+        if found.missing and self._registry.fetch(found.missing, now):
+            found = receive(seal, salt, body, node)
+        return found
+
+    def moment(self, now: float) -> Receiving:
+        """What this node knows at ``now``, for the checks."""
+        return Receiving(
+            me=self._me,
+            now=now,
+            known=self._registry.known,
+            memory=self,
+            reads=self._reads,
+            max_body=self._max_body,
+            never_published=self._registry.never_published,
+        )
+
+    def _record(self, found: Judgement, now: float) -> None:
+        outcome = found.verdict.outcome
+        self._store.count(f"received.{outcome.value}")
+        if outcome is Outcome.DUPLICATE:
+            self._sender.send_again(found.attributes.source, found.attributes.id)
+        elif outcome is Outcome.ACCEPTED:
+            self._accept(found, now)
+        elif found.proven:
+            self._keep_refused(found, now)
+        else:
+            self._keep_unproven(found, now)
+
+    def _accept(self, found: Judgement, now: float) -> None:
+        assert found.opened is not None
+        attributes = found.attributes
+        index = self._append(found, now, None)
+        self.inbox.accept(
+            index, attributes.type, attributes.source, attributes.id, found.opened.identity, now
+        )
+        if found.operation == REPLY:
+            self._store.execute(
+                "UPDATE xl_requests SET reply = ? WHERE id = ?", (index, attributes.inreplyto)
+            )
+        else:
+            expiry = attributes.expirytime
+            expires = None if expiry is None else times.to_unix(expiry)
+            self.inbox.add(index, attributes.type, attributes.source, attributes.subject, expires)
+        self.judged[index] = found
+        if len(self.judged) > _FRESH_JUDGEMENTS:
+            self.judged.popitem(last=False)
+
+    def _keep_refused(self, found: Judgement, now: float) -> None:
+        check = found.verdict.check or 0
+        quarantined = 2 <= check <= 6
+        if quarantined and not self._quarantine_has_room(len(found.body)):
+            self._store.count("quarantine.full")
+            self._unproven_entry(found, now)
+            return
+        self._append(found, now, now + _QUARANTINE_SECONDS if quarantined else None)
+        if found.operation == REQUEST or check == 5:
+            self._refuse(found)
+
+    def _quarantine_has_room(self, size: int) -> bool:
+        rows = self._store.query(
+            "SELECT coalesce(sum(length(body)), 0) FROM xl_bodies WHERE keep_until IS NOT NULL"
+        )
+        return int(rows[0][0]) + size <= _QUARANTINE_BYTES
+
+    def _append(self, found: Judgement, now: float, keep_until: float | None) -> int:
+        assert found.opened is not None
+        received = data_hash(found.salt, found.body)
+        leaf = entries.message(
+            entries.IN,
+            now,
+            found.opened,
+            registry=self._registry.current.name,
+            verdict=found.verdict.to_json(),
+            mapping=found.mapping,
+            reads=found.reads,
+            received=None if received == found.attributes.datahash else received,
+        )
+        return self._store.append_message(
+            leaf,
+            found.opened,
+            direction=entries.IN,
+            salt=found.salt,
+            body=found.body,
+            result=found.verdict.outcome.value,
+            keep_until=keep_until,
+        )
+
+    def _keep_unproven(self, found: Judgement, now: float) -> None:
+        while self._unproven and self._unproven[0] < now - _UNPROVEN_SECONDS:
+            self._unproven.popleft()
+        if len(self._unproven) >= _UNPROVEN_ENTRIES:
+            self._store.count("unproven.not_logged")
+            return
+        self._unproven.append(now)
+        self._unproven_entry(found, now)
+
+    def _unproven_entry(self, found: Judgement, now: float) -> None:
+        leaf = entries.unproven(
+            now,
+            base64url(hashlib.sha256(found.token).digest()),
+            len(found.token) + len(found.salt) + len(found.body),
+            registry=self._registry.current.name,
+            verdict=found.verdict.to_json(),
+        )
+        self._store.append(leaf)

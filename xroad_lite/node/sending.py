@@ -1,0 +1,168 @@
+"""From ready messages to the transport: seal and log, then send until confirmed; does not listen.
+
+An entry that is in the outbox is durable; it is sent again, under the same id, until the transport
+confirms it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xroad_lite.envelope import Sealed, parse_seal
+from xroad_lite.errors import TransportError
+from xroad_lite.exchange import OpenRequest, Ready, seal_ready
+from xroad_lite.identifiers import new_message_id
+from xroad_lite.keys import Signer
+from xroad_lite.messagelog import Outbox, Outgoing, Store, entries
+from xroad_lite.policy import REPLY, REQUEST
+from xroad_lite.transports import REPLIES, Outcome, Parcel, Transport
+
+WINDOW = 1000
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 5.0
+_EVERYBODY = "*"
+_ERASED = (b"", b"")
+
+
+class Sender:
+    """Seals into the log and outbox, and moves the outbox to the transport."""
+
+    def __init__(
+        self, store: Store, transport: Transport, signer: Signer, me: str, limit: int, max_body: int
+    ) -> None:
+        self._store = store
+        self._transport = transport
+        self._signer = signer
+        self._me = me
+        self._limit = limit
+        self._max_body = max_body
+        self.outbox = Outbox(store)
+        self._in_flight: dict[int, Outgoing] = {}
+        self._fresh: dict[int, Sealed] = {}
+        """Sealed of late, by log entry, so that sending need not read them back."""
+        self._sent_up_to = -1
+        self._postponed_until: float | None = None
+
+    def write(self, ready: Sequence[Ready], event_id: str, now: float) -> list[int]:
+        """Seal, log and queue, in the caller's transaction; gives the log entries.
+
+        ``TransportError`` ``transport.outbox_full`` at the outbox's limit, and
+        ``transport.too_large`` for a body that no receiver would take: nothing is logged then.
+        """
+        indexes = []
+        with self._store.transaction():
+            waiting = len(self.outbox)
+            if waiting + len(ready) > self._limit:
+                raise TransportError(
+                    "transport.outbox_full",
+                    f"{waiting} messages wait in the outbox, and its limit is {self._limit}",
+                    hint="see why with: xroad-lite status; then publish again",
+                )
+            shared = event_id if len(ready) > 1 else None
+            for number, one in enumerate(ready):
+                message_id = event_id if number == 0 else new_message_id(now)
+                indexes.append(self._write(one, message_id, shared, now))
+        return indexes
+
+    def _write(self, ready: Ready, message_id: str, event_id: str | None, now: float) -> int:
+        if len(ready.body) > self._max_body:
+            raise TransportError(
+                "transport.too_large",
+                f"the body has {len(ready.body)} bytes: at most {self._max_body}",
+                hint="send a reference to it, or raise max_body at both ends",
+            )
+        peer = ready.recipient or _EVERYBODY
+        sealed = seal_ready(
+            ready,
+            self._signer,
+            me=self._me,
+            message_id=message_id,
+            event_id=event_id,
+            sequence=self._store.next_sequence(entries.OUT, peer),
+            now=now,
+        )
+        leaf = entries.message(entries.OUT, now, sealed.opened, registry=ready.registry)
+        index = self._store.append_message(
+            leaf, sealed.opened, direction=entries.OUT, salt=sealed.salt, body=sealed.body
+        )
+        self._queue(ready, sealed, index)
+        return index
+
+    def _queue(self, ready: Ready, sealed: Sealed, index: int) -> None:
+        draft, opened = ready.draft, sealed.opened
+        lane = REPLIES if draft.operation == REPLY else draft.type
+        self.outbox.add(index, ready.recipient, lane)
+        if len(self._fresh) < WINDOW:
+            self._fresh[index] = sealed
+        if draft.operation == REQUEST and ready.recipient and draft.expires is not None:
+            self._store.execute(
+                "INSERT INTO xl_requests VALUES (?, ?, ?, ?, ?, NULL)",
+                (opened.attributes.id, ready.recipient, draft.type, opened.identity, draft.expires),
+            )
+        if draft.operation == REPLY:
+            self._store.execute(
+                "INSERT OR REPLACE INTO xl_replies VALUES (?, ?, ?)",
+                (ready.recipient, draft.in_reply_to, index),
+            )
+
+    def send_again(self, source: str, message_id: str) -> bool:
+        """Queue the stored reply to a request that came again; False if there is none yet."""
+        rows = self._store.query(
+            "SELECT idx FROM xl_replies WHERE source = ? AND id = ?", (source, message_id)
+        )
+        if rows:
+            self.outbox.add(rows[0][0], source, REPLIES)
+            self._sent_up_to = min(self._sent_up_to, rows[0][0] - 1)
+        return bool(rows)
+
+    def open_request(self, message_id: str) -> OpenRequest | None:
+        """Our request with this id, if no reply to it was accepted yet."""
+        rows = self._store.query(
+            "SELECT recipient, type, identity, expires FROM xl_requests"
+            " WHERE id = ? AND reply IS NULL",
+            (message_id,),
+        )
+        return OpenRequest(*rows[0]) if rows else None
+
+    def pump(self, now: float) -> bool:
+        """Take in outcomes, hand over what is due; True if there was anything to do."""
+        outcomes = self._transport.outcomes()
+        if outcomes:
+            self._settle(outcomes, now)
+        if self._postponed_until is not None and self._postponed_until <= now:
+            self._sent_up_to, self._postponed_until = -1, None
+        room = WINDOW - len(self._in_flight)
+        due = self.outbox.due(self._sent_up_to, now, room) if room > 0 else []
+        due = [one for one in due if one.index not in self._in_flight]
+        if due:
+            self._in_flight.update((one.index, one) for one in due)
+            self._sent_up_to = due[-1].index
+            self._transport.send([self._parcel(one) for one in due])
+        return bool(outcomes or due)
+
+    def _parcel(self, one: Outgoing) -> Parcel:
+        sealed = self._fresh.pop(one.index, None)
+        if sealed is None:
+            seal, (salt, body) = self._store.seal(one.index), self._store.body(one.index) or _ERASED
+        else:
+            seal, salt, body = sealed.seal, sealed.salt, sealed.body
+        attributes = parse_seal(seal).attributes if sealed is None else sealed.opened.attributes
+        return Parcel(one.index, one.recipient, one.lane, seal, salt, body, attributes.to_dict())
+
+    def _settle(self, outcomes: list[tuple[int, Outcome]], now: float) -> None:
+        with self._store.transaction():
+            confirmed = []
+            for index, outcome in outcomes:
+                one = self._in_flight.pop(index, None)
+                if outcome is Outcome.CONFIRMED:
+                    confirmed.append(index)
+                elif one is not None:
+                    wait = min(_FIRST_WAIT * 2 ** min(one.attempts, 10), _LONGEST_WAIT)
+                    self.outbox.postponed(index, outcome.value, now + wait)
+                    earliest = self._postponed_until
+                    until = now + wait
+                    self._postponed_until = until if earliest is None else min(earliest, until)
+            self.outbox.confirmed(confirmed)
+
+    def next_due(self) -> float | None:
+        """When something that was postponed is due, Unix seconds."""
+        return self._postponed_until

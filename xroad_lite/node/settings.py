@@ -1,0 +1,96 @@
+"""What one node is configured by: ``node.yaml``; does not open anything it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from xroad_lite.errors import ConfigurationError, RegistryError
+from xroad_lite.registry.documents import read_yaml
+from xroad_lite.transports import MAX_BODY_BYTES
+
+FILE_NAME = "node.yaml"
+PREFIX = "XROAD_LITE_"
+
+
+class Retry(BaseModel):
+    """How often a failing handler is tried: waits grow from ``first`` seconds by ``factor``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attempts: int = Field(default=5, ge=1)
+    first: float = Field(default=0.2, ge=0)
+    factor: float = Field(default=4.0, ge=1)
+
+
+class Settings(BaseModel):
+    """The settings of a node. Paths are relative to the folder that ``node.yaml`` lies in.
+
+    Each can be overridden by an environment variable, as ``XROAD_LITE_TRANSPORT``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path
+    subsystem: str
+    key: str = "file:key.pem"
+    certificates: str = "certificates.pem"
+    registry: str
+    transport: str
+    log: str = "log.sqlite3"
+    max_body: Annotated[int, Field(ge=1, le=64 * 1_048_576)] = MAX_BODY_BYTES
+    outbox_limit: Annotated[int, Field(ge=1)] = 100_000
+    refresh: Annotated[float, Field(gt=0)] = 5.0
+    """How often, in seconds, to look for a newer registry snapshot."""
+    retry: Retry = Retry()
+
+    @classmethod
+    def read(cls, path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read ``node.yaml``, or the one in a folder; ``ConfigurationError`` says what is wrong."""
+        file = path / FILE_NAME if path.is_dir() else path
+        try:
+            found = read_yaml(str(file), file.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(
+                "config.missing",
+                f"cannot read {file}: {error.strerror}",
+                hint="make a project that runs with: xroad-lite init FOLDER",
+            ) from None
+        except RegistryError as error:
+            raise ConfigurationError("config.file", error.message) from None
+        if not isinstance(found, dict):
+            raise ConfigurationError("config.file", f"{file} is not a YAML mapping")
+        environment = os.environ if environment is None else environment
+        overrides = {
+            name: yaml.safe_load(environment[PREFIX + name.upper()])
+            for name in cls.model_fields
+            if name != "folder" and PREFIX + name.upper() in environment
+        }
+        return cls.of(file.parent, found | overrides, str(file))
+
+    @classmethod
+    def of(cls, folder: Path, values: dict[str, Any], origin: str = "settings") -> Settings:
+        """Settings from a mapping; ``ConfigurationError`` names the field that is wrong."""
+        try:
+            return cls.model_validate({**values, "folder": folder})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(step) for step in first["loc"])
+            raise ConfigurationError(
+                "config.field", f"{origin}: {field}: {first['msg']} (got {first['input']!r:.80})"
+            ) from None
+
+    def path(self, name: str) -> Path:
+        """A path of these settings, made absolute."""
+        return self.folder / name
+
+    @property
+    def key_uri(self) -> str:
+        """The signing key's address, file paths made absolute."""
+        scheme, _, rest = self.key.partition(":")
+        return f"file:{self.folder / rest}" if scheme == "file" else self.key

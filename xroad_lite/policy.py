@@ -1,0 +1,165 @@
+"""May this message pass? Decides by one agreement of one snapshot, and says why; deny by default.
+
+Does not read clocks or the seal: the exchange says who sends what, when and for which purpose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from xroad_lite import strict_json, times
+from xroad_lite.errors import PolicyError
+from xroad_lite.keys import base64url
+from xroad_lite.registry import Agreement, Snapshot
+
+PUBLISH, REQUEST, REPLY = "publish", "request", "reply"
+ERROR_TYPE = "xroad.error"
+"""The type of a sealed error, which may answer any request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What somebody wants to do: ``at`` is Unix seconds, ``recipient`` None means everybody."""
+
+    operation: str
+    sender: str
+    recipient: str | None
+    type: str
+    purpose: str
+    at: float
+
+
+def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreement:
+    """The agreement, if it allows the movement under this snapshot.
+
+    ``PolicyError`` otherwise; its code names the rule that decided, its message what was asked and
+    what the agreement says.
+    """
+    agreement = snapshot.agreement(agreement_iri)
+    if agreement is None:
+        raise PolicyError(
+            "policy.no_agreement",
+            f"snapshot {snapshot.manifest.version} has no agreement {agreement_iri}",
+        )
+    _check_parties(snapshot, agreement, movement)
+    _check_type(snapshot, agreement, movement)
+    if movement.purpose not in agreement.purposes:
+        raise PolicyError(
+            "policy.purpose",
+            f"the purpose {movement.purpose} is not among those of {_name(agreement)}: "
+            f"{', '.join(agreement.purposes)}",
+        )
+    start, until = times.to_unix(agreement.period.start), times.to_unix(agreement.period.until)
+    if not start <= movement.at < until:
+        raise PolicyError(
+            "policy.not_in_force",
+            f"{_name(agreement)} is in force from {agreement.period.start} until "
+            f"{agreement.period.until}, not at {times.to_text(movement.at)}",
+        )
+    return agreement
+
+
+def find(
+    snapshot: Snapshot, movement: Movement, purpose: str | None
+) -> list[tuple[str | None, str, str]]:
+    """Recipient, agreement IRI and purpose, one each, under which a movement would be allowed.
+
+    For a publication all consumers; for a request the one provider that the movement names. A
+    purpose may be left out where an agreement has only one. ``PolicyError`` when nothing allows it,
+    or when an agreement has several purposes and none was named.
+    """
+    operation, provider = movement.operation, movement.sender
+    if operation == REQUEST:
+        provider = movement.recipient or ""
+    refusals: list[PolicyError] = []
+    found: dict[str | None, tuple[str | None, str, str]] = {}
+    for agreement in snapshot.agreements_for(operation, provider, movement.type):
+        iri = snapshot.agreement_iri(agreement)
+        recipient = movement.recipient if operation == REQUEST else agreement.consumer
+        try:
+            chosen = purpose or _only_purpose(agreement)
+            decide(snapshot, iri, _with(movement, recipient, chosen))
+        except PolicyError as error:
+            refusals.append(error)
+        else:
+            found.setdefault(recipient, (recipient, iri, chosen))
+    if found:
+        return list(found.values())
+    if refusals:
+        raise refusals[0]
+    towards = f" to {movement.recipient}" if movement.recipient else ""
+    raise PolicyError(
+        "policy.no_agreement",
+        f"no agreement lets {movement.sender} {operation} {movement.type}{towards}",
+        hint="ask the steward for an agreement, or check the message type",
+    )
+
+
+def projection(agreement: Agreement, type_: str) -> str | None:
+    """The digest by which a seal names the allowed fields; None when the type goes whole."""
+    allowed = agreement.fields_.get(type_)
+    if allowed is None:
+        return None
+    return base64url(hashlib.sha256(strict_json.canonical(sorted(allowed))).digest())
+
+
+def _with(movement: Movement, recipient: str | None, purpose: str) -> Movement:
+    return Movement(
+        movement.operation, movement.sender, recipient, movement.type, purpose, movement.at
+    )
+
+
+def _only_purpose(agreement: Agreement) -> str:
+    if len(agreement.purposes) == 1:
+        return agreement.purposes[0]
+    raise PolicyError(
+        "policy.purpose",
+        f"{_name(agreement)} has several purposes and none was named: "
+        f"{', '.join(agreement.purposes)}",
+        hint="say which with purpose=",
+    )
+
+
+def _check_parties(snapshot: Snapshot, agreement: Agreement, movement: Movement) -> None:
+    wanted = PUBLISH if movement.operation == PUBLISH else REQUEST
+    provider, consumer = movement.sender, movement.recipient
+    if movement.operation == REQUEST:
+        provider, consumer = movement.recipient or "", movement.sender
+    if agreement.operation != wanted:
+        raise PolicyError(
+            "policy.operation",
+            f"{_name(agreement)} is to {agreement.operation}: got a {movement.operation}",
+        )
+    reaches = agreement.open if consumer is None else consumer == agreement.consumer
+    if provider != agreement.provider or not reaches:
+        raise PolicyError(
+            "policy.parties",
+            f"{_name(agreement)} is between {agreement.provider} and "
+            f"{agreement.consumer or 'everybody'}: got {movement.sender} to {movement.recipient}",
+        )
+    for subsystem in filter(None, (provider, consumer)):
+        party = snapshot.party(subsystem)
+        if party is None or not party.active:
+            raise PolicyError("policy.member", f"{subsystem} is suspended or not registered")
+
+
+def _check_type(snapshot: Snapshot, agreement: Agreement, movement: Movement) -> None:
+    allowed = set(agreement.types)
+    if movement.operation != PUBLISH:
+        party = snapshot.party(agreement.provider)
+        services = {one: party.service(one) for one in agreement.types} if party else {}
+        if movement.operation == REQUEST:
+            allowed = {one for one, service in services.items() if service}
+        else:
+            allowed = {service[1] for service in services.values() if service} | {ERROR_TYPE}
+    if movement.type not in allowed:
+        raise PolicyError(
+            "policy.type",
+            f"{_name(agreement)} does not cover a {movement.operation} of {movement.type}: "
+            f"it covers {', '.join(sorted(allowed)) or 'nothing'}",
+        )
+
+
+def _name(agreement: Agreement) -> str:
+    return f"agreement {agreement.agreement}/{agreement.version}"

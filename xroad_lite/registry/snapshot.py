@@ -1,0 +1,312 @@
+"""One published state of the registry, indexed for questions; does no input or output.
+
+A snapshot is named ``VERSION:DIGEST``: the digest is of its manifest, which holds length and
+SHA-256 of every file, so that the name binds every byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from xroad_lite import strict_json, times
+from xroad_lite.errors import RegistryError
+from xroad_lite.identifiers import SubsystemId
+from xroad_lite.keys import Trust, read_certificates
+from xroad_lite.registry.documents import read_document, read_json
+from xroad_lite.registry.models import Agreement, CertificateEntry, Instance, Member, Subject
+from xroad_lite.registry.models import Subsystem as SubsystemEntry
+
+_SUBJECT = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/subject\.yaml")
+MAX_FILES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a snapshot consists of: each file's length and SHA-256 (hex), and when it holds."""
+
+    version: int
+    published: float
+    expires: float
+    files: Mapping[str, tuple[int, str]] = field(repr=False)
+    name: str
+    """``VERSION:DIGEST``, the digest base64url of SHA-256 over the manifest's bytes."""
+
+    @classmethod
+    def read(cls, data: bytes) -> Manifest:
+        """Read a manifest's bytes; ``RegistryError`` if they are none."""
+        value = read_json("the snapshot", data)
+        try:
+            files = {
+                str(path): (int(one["length"]), str(one["sha256"]))
+                for path, one in value["files"].items()
+            }
+            version = value["version"]
+            published = times.to_unix(value["published"])
+            expires = times.to_unix(value["expires"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RegistryError("registry.manifest", f"not a snapshot: {error!r}") from None
+        if type(version) is not int or version < 1 or len(files) > MAX_FILES:
+            raise RegistryError("registry.manifest", f"not a snapshot: version {version!r}")
+        digest = urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        return cls(version, published, expires, files, f"{version}:{digest}")
+
+    @staticmethod
+    def write(version: int, published: float, expires: float, files: Mapping[str, bytes]) -> bytes:
+        """The bytes of the manifest of ``files``."""
+        return strict_json.canonical(
+            {
+                "version": version,
+                "published": times.to_text(published),
+                "expires": times.to_text(expires),
+                "files": {
+                    path: {"length": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+                    for path, data in files.items()
+                },
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SchemaVersion:
+    """One version of one schema: its IRI, the message type it is of, and its document."""
+
+    iri: str
+    type: str
+    version: int
+    kind: str
+    status: str
+    document: Any = field(repr=False)
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A subsystem with the member that answers for it."""
+
+    member: Member
+    subsystem: SubsystemEntry
+
+    @property
+    def active(self) -> bool:
+        """Whether its member may take part."""
+        return self.member.status == "active"
+
+    def certificate(self, sha256: str) -> CertificateEntry | None:
+        """The entry of the certificate with this digest (hex), if it is listed for this party."""
+        for entry in self.subsystem.certificates:
+            if entry.sha256 == sha256:
+                return entry
+        return None
+
+    def service(self, request_type: str) -> tuple[str, str] | None:
+        """Code and response type of the service that is asked by ``request_type``."""
+        for service in self.subsystem.services:
+            if service.request == request_type:
+                return service.code, service.response
+        return None
+
+
+class Snapshot:
+    """A manifest with its files, verified against it and read at first use."""
+
+    def __init__(self, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+        for path, (length, sha256) in manifest.files.items():
+            data = files.get(path)
+            if data is None or len(data) != length or hashlib.sha256(data).hexdigest() != sha256:
+                raise RegistryError(
+                    "registry.file_changed",
+                    f"{path} is not the file that snapshot {manifest.version} names",
+                )
+        self.manifest = manifest
+        self._files = {path: files[path] for path in manifest.files}
+        self._schemas: dict[str, SchemaVersion | None] = {}
+
+    @property
+    def name(self) -> str:
+        """``VERSION:DIGEST``, as a seal names it."""
+        return self.manifest.name
+
+    def read(self) -> None:
+        """Read what checks rely on now, so that a faulty snapshot is refused before it is used."""
+        _ = self.trust, self._parties, self._by_provider, self.subjects
+
+    @cached_property
+    def instance(self) -> Instance:
+        """``instance.yaml``."""
+        return read_document(Instance, "instance.yaml", self.file("instance.yaml"))
+
+    @cached_property
+    def trust(self) -> Trust:
+        """The certificate authorities that the instance trusts."""
+        ders = [
+            der for path in self.instance.authorities for der in read_certificates(self.file(path))
+        ]
+        return Trust(ders)
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """All members, by file name."""
+        return tuple(
+            read_document(Member, path, data) for path, data in self._below("members/", ".yaml")
+        )
+
+    @cached_property
+    def _parties(self) -> dict[str, Party]:
+        return {
+            str(SubsystemId.parse(f"{member.member}/{_escaped(one.code)}")): Party(member, one)
+            for member in self.members
+            for one in member.subsystems
+        }
+
+    def party(self, subsystem: str) -> Party | None:
+        """The subsystem with this identifier, if it is registered."""
+        return self._parties.get(subsystem)
+
+    @property
+    def subsystems(self) -> tuple[str, ...]:
+        """The identifiers of all subsystems."""
+        return tuple(self._parties)
+
+    @cached_property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """All agreements, by file name."""
+        return tuple(
+            read_document(Agreement, path, data)
+            for path, data in self._below("agreements/", ".yaml")
+        )
+
+    def agreement_iri(self, agreement: Agreement) -> str:
+        """The name by which a seal refers to an agreement's version."""
+        return f"{self.instance.base}agreements/{agreement.agreement}/{agreement.version}"
+
+    @cached_property
+    def _agreements(self) -> dict[str, Agreement]:
+        return {self.agreement_iri(one): one for one in self.agreements}
+
+    def agreement(self, iri: str) -> Agreement | None:
+        """The agreement version with this IRI, if it is here."""
+        return self._agreements.get(iri)
+
+    @cached_property
+    def _by_provider(self) -> dict[tuple[str, str, str], list[Agreement]]:
+        index: dict[tuple[str, str, str], list[Agreement]] = {}
+        for _, one in sorted(self._agreements.items()):
+            for type_ in one.types:
+                index.setdefault((one.operation, one.provider, type_), []).append(one)
+        return index
+
+    def agreements_for(self, operation: str, provider: str, type_: str) -> list[Agreement]:
+        """Agreements under which ``provider`` publishes, or is asked by, this message type."""
+        return self._by_provider.get((operation, provider, type_), [])
+
+    def schema_iri(self, type_: str, version: int) -> str:
+        """The IRI of a schema version: ``<base>schemas/citizens/birth/2``."""
+        return f"{self.instance.base}schemas/{type_.replace('.', '/', 1)}/{version}"
+
+    def schema(self, iri: str) -> SchemaVersion | None:
+        """The schema version with this IRI, if it is here; drafts are not."""
+        if iri not in self._schemas:
+            self._schemas[iri] = self._read_schema(iri)
+        return self._schemas[iri]
+
+    def latest_schema(self, type_: str) -> SchemaVersion | None:
+        """The newest active version of a message type's schema."""
+        subject = self.subjects.get(type_)
+        versions = subject.versions if subject else {}
+        active = [int(number) for number, one in versions.items() if one.status == "active"]
+        return self.schema(self.schema_iri(type_, max(active))) if active else None
+
+    @cached_property
+    def subjects(self) -> dict[str, Subject]:
+        """All lines of schemas by message type."""
+        found = {}
+        for path, data in self._files.items():
+            match = _SUBJECT.fullmatch(path)
+            if match:
+                subject = read_document(Subject, path, data)
+                if subject.type != f"{match[1]}.{match[2]}":
+                    raise RegistryError(
+                        "registry.document",
+                        f"{path}: type: got {subject.type}, expected {match[1]}.{match[2]}",
+                    )
+                found[subject.type] = subject
+        return found
+
+    def _read_schema(self, iri: str) -> SchemaVersion | None:
+        prefix = f"{self.instance.base}schemas/"
+        parts = iri.removeprefix(prefix).split("/") if iri.startswith(prefix) else []
+        if len(parts) != 3:
+            return None
+        type_, number = f"{parts[0]}.{parts[1]}", parts[2]
+        subject = self.subjects.get(type_)
+        version = subject.versions.get(number) if subject else None
+        if subject is None or version is None or version.status == "draft":
+            return None
+        path = f"schemas/{'/'.join(parts)}.{'avsc' if subject.kind == 'avro' else 'json'}"
+        data = self._files.get(path)
+        if data is None:
+            return None
+        return SchemaVersion(
+            iri=iri,
+            type=type_,
+            version=int(number),
+            kind=subject.kind,
+            status=version.status,
+            document=read_json(path, data),
+            sha256=self.manifest.files[path][1],
+        )
+
+    @cached_property
+    def schema_documents(self) -> dict[str, Any]:
+        """Every JSON schema by its IRI, for references from one to another."""
+        base = self.instance.base
+        return {
+            base + path.removesuffix(".json"): read_json(path, data)
+            for path, data in self._below("schemas/", ".json")
+        }
+
+    @cached_property
+    def vocabulary_files(self) -> dict[str, bytes]:
+        """Vocabularies and mappings, path to bytes."""
+        return dict(self._below("vocabularies/", ""))
+
+    def check_succeeds(self, earlier: Snapshot) -> None:
+        """Refuse to follow ``earlier`` if a version falls or a published schema has changed."""
+        if self.manifest.version <= earlier.manifest.version:
+            raise RegistryError(
+                "registry.rollback",
+                f"got snapshot {self.manifest.version} after {earlier.manifest.version}",
+            )
+        for path, (_, sha256) in earlier.manifest.files.items():
+            if re.fullmatch(r"schemas/[^/]+/[^/]+/\d+\.(json|avsc)", path):
+                now = self.manifest.files.get(path)
+                if now is not None and now[1] != sha256:
+                    raise RegistryError(
+                        "registry.schema_changed",
+                        f"{path} was published with another content: a version never changes",
+                        hint="publish the change as a new version",
+                    )
+
+    def file(self, path: str) -> bytes:
+        """The bytes of one file; ``RegistryError`` if the snapshot has none of that path."""
+        data = self._files.get(path)
+        if data is None:
+            raise RegistryError("registry.missing_file", f"{path} is not in the registry")
+        return data
+
+    def _below(self, folder: str, ending: str) -> list[tuple[str, bytes]]:
+        return sorted(
+            (path, data)
+            for path, data in self._files.items()
+            if path.startswith(folder) and path.endswith(ending)
+        )
+
+
+def _escaped(code: str) -> str:
+    return code.replace("%", "%25").replace("/", "%2F")

@@ -1,0 +1,182 @@
+"""Compiles JSON Schema and checks JSON bodies with it; does not explain what a schema means.
+
+The hot path is jsonschema-rs. Its patterns run on an engine of linear time, so that no body can
+make a pattern run for hours; look-around and back references,
+which no such engine has, are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from xroad_lite import strict_json
+from xroad_lite.errors import SchemaError
+from xroad_lite.schema.dialects import URIS
+from xroad_lite.schema.expansion import MAX_BODY_DEPTH, body_depth
+from xroad_lite.schema.limits import check_size, deeper_than
+from xroad_lite.schema.personal import Marks
+from xroad_lite.schema.pointers import pointer
+from xroad_lite.schema.references import BASE, Documents, Place
+from xroad_lite.schema.sentences import View, explained, violation
+from xroad_lite.schema.violations import MAX_VIOLATIONS, Violation
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+MAX_PATTERNS = 1000
+_PATTERN_MEMORY = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class JSONEngine:
+    """Checks values against one JSON Schema."""
+
+    validator: jsonschema_rs.Validator
+    marks: Marks
+    depth: int
+
+    def is_valid(self, value: Any) -> bool:
+        """Whether the value breaks nothing."""
+        if self.depth < MAX_BODY_DEPTH and deeper_than(value, self.depth):
+            return False
+        return self.validator.is_valid(value)
+
+    def validate(self, value: Any) -> list[Violation]:
+        """What the value breaks, at most 20 violations."""
+        if self.is_valid(value):
+            return []
+        if deeper_than(value, self.depth):
+            return [_too_deep(self.depth)]
+        errors = islice(self.validator.iter_errors(value), MAX_VIOLATIONS)
+        return [violation(error, value, self.marks) for error in errors]
+
+    def decode(self, data: bytes) -> Any:
+        """Parse strict JSON."""
+        try:
+            return strict_json.loads(data)
+        except strict_json.StrictJSONError as error:
+            raise SchemaError(
+                "schema.not_json",
+                f"the body cannot be read: {error}",
+                hint="send UTF-8 JSON without repeated keys (RFC 7493)",
+            ) from None
+
+    def encode(self, value: Any) -> bytes:
+        """Write compact JSON."""
+        try:
+            return strict_json.dumps(value)
+        except strict_json.StrictJSONError as error:
+            raise SchemaError("schema.not_json", f"the value {error}") from None
+
+    def decode_from(self, data: bytes, writer: JSONEngine) -> Any:
+        """Read bytes of another version: in JSON they are read alike."""
+        return writer.decode(data)
+
+    def to_json(self, value: Any) -> Any:
+        """The value itself."""
+        return value
+
+    def from_json(self, value: Any) -> Any:
+        """The value itself."""
+        return value
+
+
+def compile_json(document: Any, resources: Mapping[str, Any]) -> JSONEngine:
+    """Check a JSON Schema, its metaschema, references and cost; make its validator."""
+    if not isinstance(document, dict | bool):
+        raise SchemaError(
+            "schema.invalid", "a JSON Schema is an object, true or false: got something else"
+        )
+    check_size(document)
+    documents = Documents(document, resources)
+    _check_metaschema(documents.root)
+    depth = body_depth(documents)
+    validator = _validator(documents)
+    return JSONEngine(validator, Marks(documents), depth)
+
+
+def _validator(documents: Documents) -> jsonschema_rs.Validator:
+    import jsonschema_rs
+
+    used = []
+    for uri, place in documents.files.items():
+        _check_metaschema(place)
+        if uri:
+            used.append((uri, _with_dialect(place)))
+    limit = max(1 << 16, min(1 << 20, _PATTERN_MEMORY // max(1, _count_patterns(documents))))
+    try:
+        return jsonschema_rs.validator_for(
+            _with_dialect(documents.root),
+            validate_formats=True,
+            registry=jsonschema_rs.Registry(used),
+            base_uri=BASE,
+            pattern_options=jsonschema_rs.RegexOptions(size_limit=limit, dfa_size_limit=limit),
+            offline=True,
+        )
+    except jsonschema_rs.ValidationError as error:
+        raise _invalid(error) from None
+    except (jsonschema_rs.ReferencingError, ValueError) as error:
+        raise SchemaError("schema.invalid", f"the schema cannot be compiled: {error}") from None
+
+
+def _check_metaschema(place: Place) -> None:
+    """Check against the standard's own metaschema; a registry's may only leave keywords out."""
+    import jsonschema_rs
+
+    if isinstance(place.schema, bool):
+        return
+    try:
+        jsonschema_rs.meta.validate({**place.schema, "$schema": URIS[place.draft]})
+    except jsonschema_rs.ValidationError as error:
+        raise _invalid(error) from None
+    except ValueError as error:
+        raise SchemaError("schema.invalid", f"the schema cannot be read: {error}") from None
+
+
+def _with_dialect(place: Place) -> Any:
+    if isinstance(place.schema, bool) or "$schema" in place.schema:
+        return place.schema
+    return {"$schema": URIS[place.draft], **place.schema}
+
+
+def _count_patterns(documents: Documents) -> int:
+    count = 0
+    pending = list(documents.files.values())
+    while pending:
+        place = pending.pop()
+        pending.extend(below for _, _, below in place.subschemas())
+        keywords = place.keywords()
+        if isinstance(named := keywords.get("patternProperties"), dict):
+            count += len(named)
+        count += "pattern" in keywords
+    if count > MAX_PATTERNS:
+        raise SchemaError(
+            "schema.too_large",
+            f"the schema has {count:,} patterns: expected at most {MAX_PATTERNS:,}",
+        )
+    return count
+
+
+def _invalid(error: jsonschema_rs.ValidationError) -> SchemaError:
+    at = pointer(error.instance_path) or "its root"
+    if error.kind.name == "format" and error.kind.as_dict().get("format") == "regex":
+        return SchemaError(
+            "schema.pattern",
+            f"the pattern {str(error.instance)[:80]!r} at {at} cannot be compiled in linear time",
+            hint="leave out look-ahead, look-behind and back references, and repeat less",
+        )
+    reason = explained(error, View(lambda e: e.instance, lambda _: False))
+    return SchemaError(
+        "schema.invalid",
+        f"the schema is wrong at {at}: {reason}",
+        hint="see https://json-schema.org/draft/2020-12 for what each keyword takes",
+    )
+
+
+def _too_deep(depth: int) -> Violation:
+    return Violation(
+        "", "depth", f"the body nests deeper than {depth} levels: this schema cannot check more"
+    )

@@ -1,0 +1,196 @@
+"""Binds a schema to its meaning: shapes of fields, each with its IRI. Does not look at messages.
+
+``allOf`` adds up; the branches of ``oneOf``, ``anyOf``, ``if`` add what they declare as optional;
+``null`` beside a type means that the value may be absent. A ``$ref`` stays inside its document; one
+that leads back into itself gives the same shape again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from xroad_lite.errors import SemanticsError
+from xroad_lite.semantics.context import Context, TermDefinition, extended
+from xroad_lite.semantics.merging import View, merged
+
+SCALARS: Final = frozenset({"string", "number", "integer", "boolean"})
+MAX_SHAPES: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of an object: what it means and what its values may be.
+
+    ``types`` are the JSON types of its values, or of its items; ``shape`` is the number of their
+    shape where they are objects. ``iri`` is None where the field is bound to nothing, and then
+    ``note`` says why.
+    """
+
+    key: str
+    iri: str | None
+    required: bool
+    array: bool
+    ordered: bool
+    types: frozenset[str]
+    shape: int | None = None
+    coercion: str | None = None
+    codes: str | None = None
+    values: tuple[Any, ...] | None = None
+    format: str | None = None
+    default: tuple[Any, ...] = ()
+    note: str = ""
+
+    @property
+    def leaf(self) -> bool:
+        """Whether its values are texts, numbers or booleans."""
+        return self.shape is None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The fields of an object, and its classes."""
+
+    pointer: str
+    classes: tuple[str, ...]
+    fields: tuple[Field, ...]
+
+    def by_iri(self, iri: str) -> Field | None:
+        """The field with this meaning."""
+        return next((item for item in self.fields if item.iri == iri), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A schema as shapes; ``shapes[0]`` is the root."""
+
+    shapes: tuple[Shape, ...]
+
+    @property
+    def root(self) -> Shape:
+        """The shape of the whole document."""
+        return self.shapes[0]
+
+    def inside(self, item: Field) -> Shape:
+        """The shape of a field's values."""
+        if item.shape is None:
+            raise ValueError(f"{item.key} has no shape")
+        return self.shapes[item.shape]
+
+
+def bind(document: Mapping[str, Any], unknown: Callable[[str], str | None]) -> Binding:
+    """Bind a JSON Schema; ``unknown(iri)`` is None for a known term, else what to say about it."""
+    if not isinstance(document, Mapping):
+        raise SemanticsError(
+            "semantics.schema", f"a schema is {type(document).__name__}: expected an object"
+        )
+    binder = _Binder(document, unknown)
+    try:
+        binder.shape(merged([document], document, "#"), Context(), "")
+    except RecursionError:
+        raise SemanticsError("semantics.schema", "the schema is nested too deep") from None
+    return Binding(tuple(shape for shape in binder.shapes if shape is not None))
+
+
+@dataclass(slots=True)
+class _Binder:
+    document: Mapping[str, Any]
+    unknown: Callable[[str], str | None]
+    shapes: list[Shape | None] = field(default_factory=list)
+    numbers: dict[tuple[tuple[int, ...], Context], int] = field(default_factory=dict)
+
+    def shape(self, view: View, active: Context, pointer: str) -> int:
+        for local in view.contexts:
+            active = extended(active, local, pointer or "/")
+        identity = (view.identity, active)
+        if identity in self.numbers:
+            return self.numbers[identity]
+        if len(self.shapes) >= MAX_SHAPES:
+            raise SemanticsError("semantics.schema", f"more than {MAX_SHAPES} shapes in a schema")
+        number = self.numbers[identity] = len(self.shapes)
+        self.shapes.append(None)
+        classes = tuple(filter(None, map(active.class_iri, view.classes)))
+        fields = [
+            self.field(key, parts, key in view.required, active, f"{pointer}/{key}")
+            for key, parts in view.properties.items()
+        ]
+        bound = tuple(item for item in fields if item is not None)
+        _no_duplicates(bound, pointer)
+        self.shapes[number] = Shape(pointer, classes, bound)
+        return number
+
+    def field(
+        self, key: str, parts: list[object], required: bool, active: Context, pointer: str
+    ) -> Field | None:
+        view = merged(parts, self.document, pointer)
+        if view.never:
+            return None
+        meaning = active.define(key)
+        outer, item = view, view
+        array = "array" in view.types
+        note = ""
+        if array:
+            note = "an array or something else" if view.types - {"array", "null"} else ""
+            item = merged(view.items, self.document, pointer + "/*")
+            note = note or ("an array of arrays" if "array" in item.types else "")
+            note = note or ("an array without items" if not view.items else "")
+        return self.finish(key, required, active, pointer, meaning, outer, item, array, note)
+
+    def finish(
+        self,
+        key: str,
+        required: bool,
+        active: Context,
+        pointer: str,
+        meaning: TermDefinition,
+        outer: View,
+        item: View,
+        array: bool,
+        note: str,
+    ) -> Field:
+        scalars = item.types & SCALARS
+        is_object = "object" in item.types and not (scalars and not item.properties)
+        if is_object and scalars:
+            note = note or "an object or a text"
+        shape = None
+        if is_object and not note and meaning.iri is not None:
+            inner = active
+            if array:
+                for local in outer.contexts:
+                    inner = extended(inner, local, pointer)
+            shape = self.shape(item, inner, pointer)
+        iri = meaning.iri if not note else None
+        if iri is None:
+            note = note or "its context gives it no meaning"
+        elif complaint := self.unknown(iri):
+            iri, note = None, complaint
+        return Field(
+            key=key,
+            iri=iri,
+            required=required,
+            array=array,
+            ordered=array and meaning.container == "@list",
+            types=frozenset(scalars or SCALARS),
+            shape=shape,
+            coercion=meaning.coercion,
+            codes=item.codes,
+            values=item.values,
+            format=item.format,
+            default=outer.default,
+            note=note,
+        )
+
+
+def _no_duplicates(fields: tuple[Field, ...], pointer: str) -> None:
+    seen: dict[str, str] = {}
+    for item in fields:
+        if item.iri is not None and item.iri in seen:
+            raise SemanticsError(
+                "semantics.duplicate_term",
+                f"{pointer or '/'}: {seen[item.iri]!r} and {item.key!r} both mean {item.iri}: "
+                "expected one key for each meaning",
+                hint="give one of them another term, or null",
+            )
+        if item.iri is not None:
+            seen[item.iri] = item.key

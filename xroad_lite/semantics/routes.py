@@ -1,0 +1,253 @@
+"""Searches the ways from a source schema to a term, best first. Does not choose between them."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from xroad_lite.errors import SemanticsError
+from xroad_lite.semantics.binding import Binding, Shape
+from xroad_lite.semantics.choice import chosen
+from xroad_lite.semantics.functions import KINDS
+from xroad_lite.semantics.plan import Apply, Expression, Hop, Pick, Read, Route
+from xroad_lite.semantics.values import (
+    BROADER,
+    EXACT,
+    Cell,
+    Function,
+    Path,
+    Selection,
+    Step,
+    shown,
+    step_iri,
+)
+from xroad_lite.semantics.vocabulary import Vocabulary
+
+MAX_DEPTH: Final = 12
+"""Cells on one way: each rewriting of a step, or of what a selection looks at, takes one."""
+MAX_STATES: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A path still to be followed, and the functions that wait for its value."""
+
+    path: Path
+    waiting: tuple[Function, ...] = ()
+    relation: str = EXACT
+    ranks: tuple[int, ...] = ()
+    measure: float = 1.0
+    cells: tuple[Cell, ...] = ()
+    trail: frozenset[Path] = frozenset()
+
+    @property
+    def cost(self) -> tuple[bool, tuple[int, ...], float, int]:
+        return (self.relation != EXACT, self.ranks, -self.measure, len(self.cells))
+
+    def through(self, cell: Cell, path: Path) -> _State:
+        waiting = self.waiting if cell.function is None else (*self.waiting, cell.function)
+        ranks = self.ranks if cell.rank is None else (*self.ranks, cell.rank)
+        return _State(
+            path,
+            waiting,
+            BROADER if BROADER in (self.relation, cell.relation) else EXACT,
+            ranks,
+            min(self.measure, cell.measure),
+            (*self.cells, cell),
+            self.trail | {self.path},
+        )
+
+
+@dataclass(slots=True)
+class Search:
+    """Finds routes within one bound source, by the cells of one vocabulary."""
+
+    source: Binding
+    vocabulary: Vocabulary
+    known: dict[tuple[int, Path, int], tuple[Route, ...]] = field(default_factory=dict)
+
+    def routes(self, shape: int, path: Path, depth: int = 0) -> tuple[Route, ...]:
+        """Every way to ``path`` from the source object; the field itself, if it is there."""
+        key = (shape, path, depth)
+        if key not in self.known:
+            self.known[key] = ()  # a cycle through the arguments of functions finds nothing new
+            self.known[key] = tuple(self._search(shape, path, depth))
+        return self.known[key]
+
+    def _search(self, shape: int, path: Path, depth: int) -> Iterator[Route]:
+        order = itertools.count()
+        start = _State(path)
+        heap = [(start.cost, next(order), start)]
+        seen: set[tuple[Path, tuple[Function, ...]]] = set()
+        while heap:
+            _, _, state = heapq.heappop(heap)
+            if (state.path, state.waiting) in seen:
+                continue
+            seen.add((state.path, state.waiting))
+            if len(seen) > MAX_STATES:
+                raise SemanticsError(
+                    "semantics.too_many_routes",
+                    f"more than {MAX_STATES} ways towards {shown(path)}",
+                    hint="look for cells that form rings with functions",
+                )
+            read = follow(self.source, self.source.shapes[shape], state.path)
+            if read is not None:
+                yield _route(state, read)
+                continue
+            if depth + len(state.cells) < MAX_DEPTH:
+                yield from self._several(shape, state, depth)
+                for following in self._next(state):
+                    if following.path in following.trail:
+                        continue  # back where it came from: functions there and back add nothing
+                    heapq.heappush(heap, (following.cost, next(order), following))
+
+    def _next(self, state: _State) -> Iterator[_State]:
+        for position, step in enumerate(state.path):
+            before, after = state.path[:position], state.path[position + 1 :]
+            for cell in self.vocabulary.cells_into(step_iri(step)):
+                if len(cell.sources) == 1 and _matches(cell, state.path, position):
+                    end = state.path[position + len(cell.target) :]
+                    if cell.function is None or not end:
+                        yield state.through(cell, (*before, *cell.sources[0], *end))
+            if isinstance(step, Selection):
+                for cell, rewritten in self._inside(step):
+                    plain = replace(cell, function=None)
+                    yield state.through(plain, (*before, rewritten, *after))
+
+    def _inside(self, step: Selection) -> Iterator[tuple[Cell, Selection]]:
+        """The selection with one of its own terms read through a cell."""
+        for cell in self.vocabulary.cells_into(step.step):
+            if (iri := _plain(cell)) and cell.function is None:
+                yield cell, replace(step, step=iri)
+        for cell in self.vocabulary.cells_into(step.where):
+            if iri := _plain(cell):
+                wanted = self._wanted(cell.function, step.wanted)
+                if wanted is not None:
+                    yield cell, replace(step, where=iri, wanted=wanted)
+        for cell in self.vocabulary.cells_into(step.having or ""):
+            if (iri := _plain(cell)) and cell.function is None:
+                yield cell, replace(step, having=iri)
+
+    def _wanted(
+        self, function: Function | None, wanted: tuple[str | None, ...]
+    ) -> tuple[str | None, ...] | None:
+        if function is None:
+            return wanted
+        if function.name != "lookup":
+            return None
+        table = self.vocabulary.counterparts(function.text("from"), function.text("to"))
+        found: list[str | None] = []
+        for value in wanted:
+            if value is None:
+                found.append(None)
+            else:
+                found.extend(sorted(code for code, (other, _) in table.items() if other == value))
+        return tuple(found) or None
+
+    def _several(self, shape: int, state: _State, depth: int) -> Iterator[Route]:
+        """Ways through cells with several arguments, each searched on its own."""
+        for position, step in enumerate(state.path):
+            for cell in self.vocabulary.cells_into(step_iri(step)):
+                whole = position + len(cell.target) == len(state.path)
+                if len(cell.sources) > 1 and whole and _matches(cell, state.path, position):
+                    yield from self._arguments(
+                        shape, state, cell, state.path[:position], depth + len(state.cells) + 1
+                    )
+
+    def _arguments(
+        self, shape: int, state: _State, cell: Cell, before: Path, depth: int
+    ) -> Iterator[Route]:
+        found = []
+        for source in cell.sources:
+            best = _best(self.routes(shape, (*before, *source), depth))
+            if best is not None:
+                found.append(best)
+            elif cell.function is None or KINDS[cell.function.name].arguments != "all":
+                return
+        if found and cell.function is not None:
+            beyond = state.through(replace(cell, function=None), ())
+            parts = tuple(route.expression for route in found)
+            worst = [beyond.relation, *(route.relation for route in found)]
+            yield Route(
+                _wrapped(Apply(cell.function, parts), state.waiting),
+                BROADER if BROADER in worst else EXACT,
+                beyond.ranks,
+                min([beyond.measure, *(route.measure for route in found)]),
+                (*state.cells, cell, *(c for route in found for c in route.cells)),
+            )
+
+
+def follow(binding: Binding, shape: Shape, path: Path) -> Read | None:
+    """The path walked in the source's own shapes, or None where it leads nowhere."""
+    hops: list[Hop] = []
+    here: Shape | None = shape
+    found = None
+    for step in path:
+        found = here.by_iri(step_iri(step)) if here is not None else None
+        if found is None:
+            return None
+        here = None if found.leaf else binding.inside(found)
+        pick = None
+        if isinstance(step, Selection):
+            if here is None:
+                return None
+            pick = _pick(here, step)
+            if pick is None:
+                return None
+            if found.array and not found.ordered:
+                raise unordered(found.key, "selected from")
+        hops.append(Hop(found.key, found.array, pick))
+    return Read(tuple(hops), found) if found is not None else None
+
+
+def unordered(key: str, why: str) -> SemanticsError:
+    """The error for an array whose order matters but which is not bound as a list."""
+    return SemanticsError(
+        "semantics.unordered",
+        f"the array {key!r} is {why}, so its order matters: expected @container @list",
+        hint='bind it with "@container": "@list" in x-jsonld-context',
+    )
+
+
+def _pick(item: Shape, step: Selection) -> Pick | None:
+    where = item.by_iri(step.where)
+    having = item.by_iri(step.having) if step.having is not None else None
+    if step.having is not None and having is None:
+        return None
+    if where is None and None not in step.wanted:
+        return None
+    if where is not None and (where.array or not where.leaf):
+        return None
+    return Pick(
+        where.key if where is not None else None, step.wanted, having.key if having else None
+    )
+
+
+def _matches(cell: Cell, path: Path, position: int) -> bool:
+    return path[position : position + len(cell.target)] == cell.target
+
+
+def _plain(cell: Cell) -> str | None:
+    """The source term of a cell between two single terms."""
+    if len(cell.sources) != 1 or len(cell.target) != 1 or len(cell.sources[0]) != 1:
+        return None
+    step: Step = cell.sources[0][0]
+    return step if isinstance(step, str) and isinstance(cell.target[0], str) else None
+
+
+def _route(state: _State, read: Read) -> Route:
+    expression = _wrapped(read, state.waiting)
+    return Route(expression, state.relation, state.ranks, state.measure, state.cells)
+
+
+def _wrapped(expression: Expression, waiting: tuple[Function, ...]) -> Expression:
+    for function in reversed(waiting):
+        expression = Apply(function, (expression,))
+    return expression
+
+
+def _best(routes: tuple[Route, ...]) -> Route | None:
+    return chosen(routes, many=True, where="an argument").route

@@ -1,0 +1,175 @@
+"""A certificate authority for development: its key, and certificates for subsystems.
+
+Not for production: it keeps its key in one file, without revocation or audit. Institutions
+bring certificates of a real authority, which the registry then trusts.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
+
+from xroad_lite.errors import KeysError
+from xroad_lite.identifiers import SubsystemId
+from xroad_lite.keys import KeySigner, algorithm_of, read_certificate
+
+Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+_CA_DAYS, _LEAF_DAYS = 3650, 730
+_BACKDATED = timedelta(minutes=5)
+_FILES = ("authority.key.pem", "authority.pem")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A subsystem's key with the certificate that an authority gave it."""
+
+    signer: KeySigner
+    sha256: str
+    """The digest that the registry lists, in hexadecimal."""
+
+    def write(self, folder: Path, *, passphrase: bytes | None = None) -> None:
+        """Write ``key.pem`` (mode 0600, encrypted under ``passphrase`` if given) and the chain."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_private(folder / "key.pem", _key_pem(self.signer.key, passphrase))
+        certificates = [x509.load_der_x509_certificate(der) for der in self.signer.chain]
+        pem = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
+        (folder / "certificates.pem").write_bytes(pem)
+
+
+class Authority:
+    """A root that issues leaf certificates directly."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+        self._key = key
+        self._certificate = certificate
+
+    @classmethod
+    def create(cls, name: str, *, now: float) -> Self:
+        """A new authority with a P-256 key, valid from ``now`` (Unix seconds) for ten years."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+        builder = _certificate(subject, subject, key.public_key(), now, _CA_DAYS)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        builder = builder.add_extension(_usage(ca=True), True)
+        return cls(key, builder.sign(key, hashes.SHA256()))
+
+    @classmethod
+    def read(cls, folder: Path, *, passphrase: bytes | None = None) -> Self:
+        """Read an authority that ``write`` wrote; ``KeysError`` if there is none."""
+        try:
+            key_pem, pem = ((folder / name).read_bytes() for name in _FILES)
+            key = serialization.load_pem_private_key(key_pem, passphrase)
+            certificate = x509.load_pem_x509_certificate(pem)
+        except (OSError, ValueError, TypeError) as error:
+            raise KeysError(
+                "keys.authority",
+                f"there is no usable authority in {folder}: {error}",
+                hint="make one with: xroad-lite ca new FOLDER",
+            ) from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise KeysError("keys.authority", f"the authority in {folder} has no P-256 key")
+        return cls(key, certificate)
+
+    @property
+    def pem(self) -> bytes:
+        """The root certificate, for the registry's ``authorities``."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM)
+
+    def write(self, folder: Path, *, passphrase: bytes | None = None) -> None:
+        """Write key (mode 0600) and certificate; refuses to overwrite."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / _FILES[0]).exists():
+            raise KeysError("keys.authority", f"{folder} holds an authority already")
+        write_private(folder / _FILES[0], _key_pem(self._key, passphrase))
+        (folder / _FILES[1]).write_bytes(self.pem)
+
+    def issue(
+        self,
+        subsystem: SubsystemId,
+        *,
+        now: float,
+        algorithm: str = "ES256",
+        days: float = _LEAF_DAYS,
+    ) -> Identity:
+        """A new key and certificate for a subsystem; ``algorithm`` is ES256 or EdDSA."""
+        key: Key = (
+            ec.generate_private_key(ec.SECP256R1())
+            if algorithm == "ES256"
+            else ed25519.Ed25519PrivateKey.generate()
+        )
+        return self.certify(key, subsystem, now=now, days=days)
+
+    def certify(
+        self, key: Key, subsystem: SubsystemId, *, now: float, days: float = _LEAF_DAYS
+    ) -> Identity:
+        """A certificate for a key that exists already."""
+        names = [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, subsystem.member_code[:64]),
+            x509.NameAttribute(NameOID.COMMON_NAME, subsystem.subsystem_code[:64]),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, str(subsystem)[:64]),
+        ]
+        issuer = self._certificate.subject
+        builder = _certificate(x509.Name(names), issuer, key.public_key(), now, days)
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+        builder = builder.add_extension(_usage(ca=False), True)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False
+        )
+        certificate = builder.sign(self._key, hashes.SHA256())
+        der = certificate.public_bytes(serialization.Encoding.DER)
+        signer = KeySigner(key, (der,), algorithm_of(key))
+        return Identity(signer, read_certificate(der).sha256)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read, from its first byte on."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(data)
+
+
+def _certificate(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey,
+    now: float,
+    days: float,
+) -> x509.CertificateBuilder:
+    starts = datetime.fromtimestamp(now, UTC) - _BACKDATED
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(starts).not_valid_after(starts + timedelta(days=days))
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
+
+
+def _usage(*, ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not ca,
+        content_commitment=not ca,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _key_pem(key: Key, passphrase: bytes | None) -> bytes:
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        encryption = serialization.BestAvailableEncryption(passphrase)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )

@@ -1,0 +1,193 @@
+"""Receives from the queues of one subsystem; does not look into what it receives.
+
+Delivery tags are the transport's own: they grow for ever, and those of an earlier connection are
+no longer known, because the broker delivers these messages again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xroad_lite.transports.contract import Delivery
+from xroad_lite.transports.rabbitmq import frames, names
+from xroad_lite.transports.rabbitmq.address import Address
+from xroad_lite.transports.rabbitmq.connection import BoundedConnection, Content
+from xroad_lite.transports.rabbitmq.link import Link, LinkState
+from xroad_lite.transports.rabbitmq.probe import Answer, Probe
+
+CHECK_SECONDS = 3.0
+MOST_PREFETCHED = 2_000
+
+
+class Consumer:
+    """The receiving half of a transport. ``take`` is for any thread, all else happens in the I/O
+    thread. ``memory`` bounds, in bytes, what is delivered and not yet acknowledged."""
+
+    def __init__(
+        self,
+        loop: Any,
+        address: Address,
+        me: str,
+        *,
+        max_body: int,
+        memory: int,
+        notify: Callable[[], None],
+    ) -> None:
+        self.max_body = max_body
+        self.depths: dict[str, int] = {}
+        self.missing: dict[str, str] = {}
+        self.consuming = False
+        self._me = me
+        self._memory = memory
+        self._notify = notify
+        self._lanes: dict[str, str] = {}
+        self._consumed: set[str] = set()
+        self._deliveries: deque[Delivery] = deque()
+        self._base = self._last = 0
+        self._acknowledged = Acknowledged()
+        self._channel: Any = None
+        self._started = False
+        self._link = Link(
+            loop,
+            address,
+            f"{me} receives",
+            on_open=self._opened,
+            on_lost=self._lost,
+            on_blocked=lambda: None,
+        )
+        self.end = self._link.end
+
+    @property
+    def state(self) -> LinkState:
+        """How the connection is."""
+        return self._link.state
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection is closed for good."""
+        return not self._started or self._link.ended
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries that lie here and were not taken yet."""
+        return len(self._deliveries)
+
+    def listen(self, lanes: Sequence[str]) -> None:
+        """Receive on these lanes; starts anew, so that what is unacknowledged comes again."""
+        self._lanes = {names.queue_name(self._me, lane): lane for lane in lanes}
+        if not self._lanes:
+            return
+        if self._started:
+            self._link.drop(at_once=True)
+        else:
+            self._started = True
+            self._link.connect()
+
+    def take(self, limit: int) -> list[Delivery]:
+        """The next deliveries, at most ``limit``."""
+        taken: list[Delivery] = []
+        try:
+            while len(taken) < limit:
+                taken.append(self._deliveries.popleft())
+        except IndexError:
+            return taken
+        return taken
+
+    def acknowledge(self, tags: Sequence[int]) -> None:
+        """Acknowledge what came over the present connection; of the rest nothing is known."""
+        channel = self._channel
+        if channel is None or not channel.is_open:
+            return
+        known = sorted({tag - self._base for tag in tags if self._base < tag <= self._last})
+        upto, single = self._acknowledged.add(known)
+        number = channel.channel_number
+        parts = [frames.acknowledgement(number, tag, multiple=False) for tag in single]
+        if upto:
+            parts.append(frames.acknowledgement(number, upto, multiple=True))
+        if parts:
+            channel.connection.emit(b"".join(parts))
+
+    def _opened(self, connection: BoundedConnection) -> None:
+        connection.channel(on_open_callback=self._channel_opened)
+
+    def _channel_opened(self, channel: Any) -> None:
+        self._base = self._last
+        self._acknowledged = Acknowledged()
+        self._consumed = set()
+        self._channel = channel
+        channel.connection.sinks[channel.channel_number] = self
+        channel.add_on_close_callback(self._channel_closed)
+        channel.add_on_cancel_callback(self._cancelled)
+        share = self._memory // (self.max_body * len(self._lanes))
+        channel.basic_qos(
+            prefetch_count=max(1, min(MOST_PREFETCHED, share)),
+            callback=lambda _frame: self._check(channel),
+        )
+
+    def _check(self, channel: Any) -> None:
+        if channel is self._channel and channel.is_open:
+            Probe(channel.connection, "queue", list(self._lanes), lambda a: self._found(channel, a))
+
+    def _found(self, channel: Any, answers: dict[str, Answer]) -> None:
+        if channel is not self._channel or not channel.is_open:
+            return
+        lanes = self._lanes
+        self.depths = {lanes[n]: count for n, count in answers.items() if isinstance(count, int)}
+        self.missing = {n: reason for n, reason in answers.items() if isinstance(reason, str)}
+        for name in answers:
+            if name not in self.missing and name not in self._consumed:
+                self._consumed.add(name)
+                channel.basic_consume(
+                    name, on_message_callback=lambda *_: None, consumer_tag=lanes[name]
+                )
+        self.consuming = bool(self._consumed)
+        self._link.loop.call_later(CHECK_SECONDS, lambda: self._check(channel))
+
+    def _cancelled(self, reply: Any) -> None:
+        lane = reply.method.consumer_tag  # its queue was deleted or moved; the next check sees
+        self._consumed = {name for name in self._consumed if self._lanes.get(name) != lane}
+
+    def _channel_closed(self, _channel: Any, error: Any) -> None:
+        if getattr(error, "reply_code", 0) >= 300:
+            self._link.drop(f"{error.reply_code} {error.reply_text}")
+
+    def _lost(self, _error: Exception) -> None:
+        self._channel = None
+        self.consuming = False
+        self._deliveries.clear()
+        self._notify()
+
+    def on_confirm(self, tag: int, multiple: bool, taken: bool) -> None:
+        """Nothing is published here."""
+
+    def on_content(self, content: Content) -> None:
+        """A message was delivered."""
+        lane, tag = frames.read_delivery(content.method)
+        self._last = self._base + tag
+        self._deliveries.append(
+            Delivery(self._last, lane, content.seal, content.salt, content.body)
+        )
+        self._notify()
+
+
+class Acknowledged:
+    """Which of the delivery tags 1, 2, ... are acknowledged, to say it in few words."""
+
+    def __init__(self) -> None:
+        self._upto = 0
+        self._beyond: set[int] = set()
+
+    def add(self, tags: Sequence[int]) -> tuple[int, list[int]]:
+        """``tags`` in rising order are acknowledged: all up to the first number that is given
+        back (0: there is no new one) may be acknowledged at once, the others one by one."""
+        new = [tag for tag in tags if tag > self._upto and tag not in self._beyond]
+        self._beyond.update(new)
+        before = self._upto
+        while self._upto + 1 in self._beyond:
+            self._upto += 1
+            self._beyond.remove(self._upto)
+        single = [tag for tag in new if tag > self._upto]
+        fresh = any(tag <= self._upto for tag in new)
+        return (self._upto if fresh and self._upto > before else 0), single

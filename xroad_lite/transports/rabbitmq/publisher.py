@@ -1,0 +1,266 @@
+"""Publishes parcels with confirms in flight; does not send anything again: its caller does.
+
+What was on the way when a connection is lost is LOST as a whole, and so is what the caller hands
+over before it has seen that: only then can it send everything again in the old order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from xroad_lite.errors import TransportError
+from xroad_lite.transports.contract import Outcome, Parcel
+from xroad_lite.transports.rabbitmq import frames, names
+from xroad_lite.transports.rabbitmq.address import Address
+from xroad_lite.transports.rabbitmq.connection import BoundedConnection, Content
+from xroad_lite.transports.rabbitmq.link import Link, LinkState
+from xroad_lite.transports.rabbitmq.probe import Answer, Probe
+
+CHECK_SECONDS = 3.0
+_CHUNK = 262_144
+_POISON = range(400, 600)  # the broker's answer to something that we sent, not to its own shutdown
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much may be on the way: parcels and bytes without a confirm, parcels handed over."""
+
+    parcels: int = 1_000
+    bytes: int = 64 * 1_048_576
+    backlog: int = 4_000
+
+
+@dataclass(slots=True)
+class _Sent:
+    tag: int
+    size: int
+    key: str
+    message_id: str
+    returned: bool = False
+
+
+class Publisher:
+    """The publishing half of a transport. ``hand_over`` and ``take_outcomes`` are for any thread,
+    all else happens in the I/O thread."""
+
+    max_body = 0  # what the broker gives back as unroutable is not kept
+
+    def __init__(
+        self, loop: Any, address: Address, me: str, window: Window, notify: Callable[[], None]
+    ) -> None:
+        self.exchange = names.exchange_name(me)
+        self.missing = ""
+        self._window = window
+        self._notify = notify
+        self._lock = threading.Lock()
+        self._waiting: deque[Parcel] = deque()
+        self._sent: dict[int, _Sent] = {}
+        self._sent_bytes = 0
+        self._number = 0
+        self._outcomes: list[tuple[int, Outcome]] = []
+        self._fenced = False
+        self._careful = 0
+        self._channel: Any = None
+        self._link = Link(
+            loop,
+            address,
+            f"{me} publishes",
+            on_open=self._opened,
+            on_lost=self._lost,
+            on_blocked=self.pump,
+        )
+        self.start, self.end = self._link.connect, self._link.end
+
+    @property
+    def state(self) -> LinkState:
+        """How the connection is."""
+        return self._link.state
+
+    @property
+    def ended(self) -> bool:
+        """Whether the connection is closed for good."""
+        return self._link.ended
+
+    @property
+    def ready(self) -> bool:
+        """Whether parcels go out now."""
+        return self._channel is not None
+
+    @property
+    def unconfirmed(self) -> int:
+        """Parcels that the broker has not answered for."""
+        return len(self._sent)
+
+    @property
+    def room(self) -> int:
+        """How many more parcels ``hand_over`` takes."""
+        return max(0, self._window.backlog - len(self._waiting) - len(self._sent))
+
+    def hand_over(self, parcels: Sequence[Parcel]) -> None:
+        """Take all of these parcels, in order, or none: ``transport.full``."""
+        with self._lock:
+            if self._fenced:
+                self._outcomes += [(parcel.tag, Outcome.LOST) for parcel in parcels]
+                self._notify()
+                return
+            if len(parcels) > self.room:
+                raise TransportError(
+                    "transport.full",
+                    f"got {len(parcels)} parcels: there is room for {self.room} until the broker "
+                    "confirms earlier ones",
+                    hint="wait for outcomes; see the transport's status",
+                )
+            self._waiting.extend(parcels)
+
+    def take_outcomes(self) -> list[tuple[int, Outcome]]:
+        """The outcomes since the last call; with them a loss has been seen."""
+        with self._lock:
+            outcomes, self._outcomes = self._outcomes, []
+            self._fenced = False
+        return outcomes
+
+    def pump(self) -> None:
+        """Write as much as window and broker allow."""
+        channel, connection = self._channel, self._channel and self._channel.connection
+        if channel is None or not channel.is_open or self.state.blocked:
+            return
+        parts: list[bytes] = []
+        size = 0
+        for parcel in self._next_parcels():
+            parts += self._write(parcel, channel.channel_number, connection.frame_max)
+            size += len(parcel.body) + len(parcel.seal)
+            if size > _CHUNK:
+                connection.emit(b"".join(parts))
+                parts, size = [], 0
+        if parts:
+            connection.emit(b"".join(parts))
+
+    def _next_parcels(self) -> Iterator[Parcel]:
+        window = self._window
+        while self._waiting and len(self._sent) < (1 if self._careful else window.parcels):
+            if self._sent_bytes >= window.bytes:
+                return
+            with self._lock:  # a parcel is in one of the two places at any moment
+                parcel = self._waiting.popleft()
+                self._number += 1
+                self._sent[self._number] = _sent(parcel)
+            self._sent_bytes += len(parcel.body)
+            yield parcel
+
+    def _write(self, parcel: Parcel, channel: int, frame_max: int) -> list[bytes]:
+        sent = self._sent[self._number]
+        mandatory = parcel.recipient is not None
+        return [
+            frames.publish_method(channel, self.exchange, sent.key, mandatory=mandatory),
+            message_header(parcel, channel, sent.message_id),
+            *frames.body_frames(channel, parcel.body, frame_max),
+        ]
+
+    def _opened(self, connection: BoundedConnection) -> None:
+        def answered(answers: dict[str, Answer]) -> None:
+            answer = answers[self.exchange]
+            self.missing = "" if isinstance(answer, int) else f"exchange {self.exchange}: {answer}"
+            if not self.missing:
+                connection.channel(on_open_callback=self._channel_opened)
+            else:
+                self._link.loop.call_later(CHECK_SECONDS, lambda: self._check(connection, answered))
+
+        self._check(connection, answered)
+
+    def _check(
+        self, connection: BoundedConnection, answered: Callable[[dict[str, Answer]], None]
+    ) -> None:
+        if connection.is_open:
+            Probe(connection, "exchange", [self.exchange], answered)
+
+    def _channel_opened(self, channel: Any) -> None:
+        channel.connection.sinks[channel.channel_number] = self
+        channel.add_on_close_callback(self._channel_closed)
+        channel.confirm_delivery(lambda _frame: None, lambda _frame: self._begin(channel))
+
+    def _begin(self, channel: Any) -> None:
+        with self._lock:
+            self._number = 0
+            self._channel = channel
+        self._notify()
+        self.pump()
+
+    def _channel_closed(self, _channel: Any, error: Any) -> None:
+        if getattr(error, "reply_code", 0) in _POISON:
+            self._settle_loss(error)
+            self._link.drop(f"{error.reply_code} {error.reply_text}")
+
+    def _lost(self, error: Exception) -> None:
+        self._settle_loss(error)
+        self._notify()
+
+    def _settle_loss(self, error: Any) -> None:
+        """All that was sent is LOST. Where the broker objects to one parcel, the same are sent one
+        at a time next, and the one that it objects to again is REJECTED, lest it come for ever."""
+        refused = getattr(error, "reply_code", 0) in _POISON
+        with self._lock:
+            self._channel = None
+            if not self._sent:
+                return
+            alone = refused and self._careful > 0 and len(self._sent) == 1
+            self._careful = max(0, self._careful - 1) if alone else 0
+            if refused and not alone:
+                self._careful = len(self._sent)
+            outcome = Outcome.REJECTED if alone else Outcome.LOST
+            self._outcomes += [(sent.tag, outcome) for sent in self._sent.values()]
+            self._outcomes += [(parcel.tag, Outcome.LOST) for parcel in self._waiting]
+            self._sent.clear()
+            self._waiting.clear()
+            self._sent_bytes = 0
+            self._fenced = True
+
+    def on_confirm(self, tag: int, multiple: bool, taken: bool) -> None:
+        """The broker has answered for the parcel with this number, or for all up to it."""
+        numbers = _up_to(self._sent, tag) if multiple else [tag]
+        with self._lock:
+            for number in numbers:
+                sent = self._sent.pop(number, None)
+                if sent is None:
+                    continue
+                self._sent_bytes -= sent.size
+                self._careful = max(0, self._careful - 1)
+                outcome = Outcome.CONFIRMED if taken else Outcome.REJECTED
+                self._outcomes.append((sent.tag, Outcome.UNROUTABLE if sent.returned else outcome))
+        self._notify()
+        self.pump()
+
+    def on_content(self, content: Content) -> None:
+        """A parcel came back as unroutable; its confirm follows."""
+        key, message_id = frames.read_returned(content.method, content.header)
+        for sent in self._sent.values():
+            if not sent.returned and sent.key == key and sent.message_id == message_id:
+                sent.returned = True
+                return
+
+
+def message_header(parcel: Parcel, channel: int, message_id: str) -> bytes:
+    """The content header of a parcel, as docs/rabbitmq.md describes it."""
+    attributes = parcel.attributes
+    mirrored = {name: value for name, value in attributes.items() if name != "datacontenttype"}
+    return frames.content_header(
+        channel,
+        len(parcel.body),
+        content_type=attributes.get("datacontenttype", "application/octet-stream"),
+        message_id=message_id,
+        type_=attributes.get("type", parcel.lane),
+        table=frames.header_table(parcel.seal, parcel.salt, mirrored),
+    )
+
+
+def _sent(parcel: Parcel) -> _Sent:
+    key = names.routing_key(parcel.recipient, parcel.lane)
+    return _Sent(parcel.tag, len(parcel.body), key, parcel.attributes.get("id", str(parcel.tag)))
+
+
+def _up_to(numbers: dict[int, _Sent], last: int) -> list[int]:
+    return list(takewhile(lambda number: number <= last, numbers))
