@@ -1,1 +1,45 @@
-"""An interoperability bus for public institutions."""
+"""An interoperability bus for public institutions: typed, sealed, provable messages.
+
+``from xroad_lite import Node`` is all that an adapter needs. Names are loaded at first use, so that
+importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xroad_lite.errors import RefusedError, RejectedError, RequestError, XRoadError
+    from xroad_lite.node import Message, Node, Settings
+
+__all__ = [
+    "Message",
+    "Node",
+    "RefusedError",
+    "RejectedError",
+    "RequestError",
+    "Settings",
+    "XRoadError",
+    "__version__",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Message": "xroad_lite.node",
+    "Node": "xroad_lite.node",
+    "RefusedError": "xroad_lite.errors",
+    "RejectedError": "xroad_lite.errors",
+    "RequestError": "xroad_lite.errors",
+    "Settings": "xroad_lite.node",
+    "XRoadError": "xroad_lite.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'xroad_lite' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -29,6 +29,7 @@ MAX_EXTENSIONS = 16
 MAX_CERTIFICATES = 5
 SALT_BYTES = 32
 ALGORITHMS = ("ES256", "EdDSA")
+_YEAR_10000 = 253_402_300_800
 
 _HEADER = ("typ", "alg", "x5t#S256", "x5c", "iat")
 _DIGEST = (re.compile(r"[A-Za-z0-9_-]{43}"), "43 characters of base64url (a SHA-256)")
@@ -359,7 +360,7 @@ def _read_header(header: dict[str, Any]) -> tuple[bytes, ...]:
             "envelope.algorithm", f"got alg {header['alg']!r:.80}: expected one of {ALGORITHMS}"
         )
     issued_at = header["iat"]
-    if type(issued_at) is not int or not 0 <= issued_at < 2**40:
+    if type(issued_at) is not int or not 0 <= issued_at < _YEAR_10000:
         raise SealError("envelope.header", f"got iat {issued_at!r:.80}: expected Unix seconds")
     x5c = header["x5c"]
     if not isinstance(x5c, list) or not 0 < len(x5c) <= MAX_CERTIFICATES:

@@ -37,6 +37,14 @@ _SHA256 = ec.ECDSA(hashes.SHA256())
 _CA_POLICY = ExtensionPolicy.webpki_defaults_ca()
 _T = TypeVar("_T")
 _ANY_LEAF = ExtensionPolicy.permit_all()
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+_REMEMBERED_CHAINS = 4096
 
 
 def base64url(data: bytes) -> str:
@@ -125,7 +133,7 @@ def read_certificate(der: bytes) -> Certificate:
         key = parsed.public_key()
         not_before, not_after = parsed.not_valid_before_utc, parsed.not_valid_after_utc
         signs = _may_sign(parsed)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType) as error:
+    except _MALFORMED as error:
         raise KeysError("keys.certificate", f"not a usable X.509 certificate: {error}") from None
     algorithm = algorithm_of(key)
     assert isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey)
@@ -240,7 +248,10 @@ class Trust:
             )
         if not leaf.signs:
             raise KeysError("keys.usage", "the certificate's key usage does not allow signatures")
-        self._windows[chain] = self._verify(chain, at)
+        window = self._verify(chain, at)
+        if len(self._windows) >= _REMEMBERED_CHAINS:  # anybody can lengthen a chain in new ways
+            self._windows.clear()
+        self._windows[chain] = window
 
     def _verify(self, chain: tuple[bytes, ...], at: int) -> tuple[float, float]:
         if not self._roots:
@@ -268,7 +279,7 @@ def read_any_certificate(der: bytes) -> x509.Certificate:
     """Parse a DER certificate whatever its key: authorities may use others than ours."""
     try:
         return x509.load_der_x509_certificate(der)
-    except (ValueError, TypeError) as error:
+    except _MALFORMED as error:
         raise KeysError("keys.certificate", f"not a usable X.509 certificate: {error}") from None
 
 

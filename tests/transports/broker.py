@@ -144,14 +144,17 @@ def start_broker(
     settings: Mapping[str, object] | None = None,
     tls: Mapping[str, Path] | None = None,
     mapper_port: int | None = None,
+    cookie_of: Broker | None = None,
 ) -> Broker:
     """Start a broker that keeps everything in ``folder`` and listens on loopback alone.
 
     ``settings`` are further lines of rabbitmq.conf; ``tls`` gives the files ``ca``, ``certificate``
-    and ``key`` of a TLS listener that asks for client certificates; ``mapper_port`` joins the port
-    mapper of another broker (for clusters).
+    and ``key`` of a TLS listener that asks for client certificates; ``mapper_port`` and
+    ``cookie_of`` share another broker's port mapper and cookie, for clusters.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if cookie_of is not None:
+        shutil.copy2(cookie_of.folder / ".erlang.cookie", folder)
     port, own_mapper = free_port(), mapper_port is None
     tls_port = free_port() if tls else None
     mapper_port = mapper_port or free_port()

@@ -6,6 +6,7 @@ the transactions of the log.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from xroad_lite.messagelog.store import Store
@@ -94,24 +95,28 @@ class Inbox:
             (index, subscription, source, subject, PENDING, expires),
         )
 
-    def due(self, now: float, limit: int) -> list[Incoming]:
+    def due(self, now: float, limit: int, subscriptions: Collection[str]) -> list[Incoming]:
         """Messages to handle now, oldest first, none before an earlier one of source and subject.
 
-        A message without subject has no place in an order, and waits for none.
+        A message without subject has no place in an order, and waits for none. What is of none of
+        the ``subscriptions`` stays, and is in nobody's way.
         """
+        marks = ",".join("?" * len(subscriptions))
         rows = self._store.query(
             "SELECT idx, subscription, source, subject, attempts, crashes, running = 2, expires"
-            " FROM xl_inbox i"
-            " WHERE state = 'pending' AND next_at <= ? AND NOT EXISTS (SELECT 1 FROM xl_inbox e"
+            f" FROM xl_inbox i WHERE subscription IN ({marks})"  # noqa: S608
+            " AND state = 'pending' AND next_at <= ? AND NOT EXISTS (SELECT 1 FROM xl_inbox e"
             " WHERE e.source = i.source AND e.subject = i.subject AND e.idx < i.idx"
             " AND e.state = 'pending' AND e.next_at > 0 AND e.next_at > ?) ORDER BY idx LIMIT ?",
-            (now, now, limit),
+            (*subscriptions, now, now, limit),
         )
         return [Incoming(*row) for row in rows]
 
-    def next_due(self) -> float | None:
-        """When the earliest pending message is due, Unix seconds."""
-        rows = self._store.query("SELECT min(next_at) FROM xl_inbox WHERE state = 'pending'")
+    def next_due(self, now: float) -> float | None:
+        """When the first message that is parked after ``now`` is due, Unix seconds."""
+        rows = self._store.query(
+            "SELECT min(next_at) FROM xl_inbox WHERE state = 'pending' AND next_at > ?", (now,)
+        )
         return None if rows[0][0] is None else float(rows[0][0])
 
     def started(self, indexes: list[int]) -> None:
@@ -174,6 +179,12 @@ class Inbox:
                 (index,),
             )
         )
+
+    def drop(self, letter: DeadLetter, leaf: bytes) -> None:
+        """Give a dead letter up; ``leaf`` is the log entry that says so."""
+        with self._store.transaction():
+            self._store.append(leaf)
+            self.done(letter.index)
 
     def __len__(self) -> int:
         rows = self._store.query("SELECT count(*) FROM xl_inbox WHERE state = 'pending'")

@@ -56,6 +56,11 @@ class Outbox:
             (state, next_at, index),
         )
 
+    def next_due(self, now: float) -> float | None:
+        """When the first row that is held back after ``now`` may be tried again, Unix seconds."""
+        rows = self._store.query("SELECT min(next_at) FROM xl_outbox WHERE next_at > ?", (now,))
+        return None if rows[0][0] is None else float(rows[0][0])
+
     def __len__(self) -> int:
         return int(self._store.query("SELECT count(*) FROM xl_outbox")[0][0])
 

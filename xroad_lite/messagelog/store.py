@@ -129,6 +129,7 @@ class Store:
         with self._lock:
             if self._depth == 0:
                 self._command("BEGIN IMMEDIATE")
+                self._size = self._count()  # an operator's command may have appended
             self._depth += 1
             try:
                 yield

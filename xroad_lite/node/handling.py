@@ -66,7 +66,7 @@ class Dispatcher:
 
     def pump(self, now: float) -> bool:
         """Handle what is due; True if there was anything."""
-        rows = [row for row in self.inbox.due(now, BATCH) if row.subscription in self.subscriptions]
+        rows = self.inbox.due(now, BATCH, self.subscriptions)
         if not rows:
             return False
         if any(row.suspect for row in rows):
@@ -192,10 +192,9 @@ class Dispatcher:
         effects = Effects(self._writer)
         try:
             effects.add(reply_draft(found, ERROR_TYPE, body))
-        except RefusedError:
+            effects.write()
+        except (RefusedError, TransportError):  # no agreement for it, or the outbox is full
             self._store.count("errors.not_answered")
-            return
-        effects.write()
 
 
 def reply_draft(found: Judgement, type_: str, body: Any) -> Draft:

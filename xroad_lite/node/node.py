@@ -291,7 +291,9 @@ class Node:
 
     def prepare(self, draft: Draft) -> list[Ready]:
         """Check a draft under the registry of now; one ready message per recipient."""
-        return prepare(draft, self._registry.current, self._me, self.now())
+        ready = prepare(draft, self._registry.current, self._me, self.now())
+        self._sender.check(ready)
+        return ready
 
     def write(self, ready: Sequence[Ready], event_id: str) -> list[int]:
         """Seal, log and queue ready messages, inside the open transaction."""
@@ -356,7 +358,7 @@ class Node:
     def _idle_seconds(self) -> float:
         due = [
             moment
-            for moment in (self._sender.next_due(), self._receiver.inbox.next_due())
+            for moment in (self._sender.next_due(), self._receiver.inbox.next_due(self.now()))
             if moment is not None
         ]
         soonest = min(due, default=float("inf")) - self.now()
@@ -427,10 +429,9 @@ class Node:
         effects = Effects(self)
         try:
             effects.add(reply_draft(found, policy.ERROR_TYPE, body))
-        except RefusedError:
+            effects.write()
+        except (RefusedError, TransportError):  # no agreement for it, or the outbox is full
             self.store.count("errors.not_answered")
-            return
-        effects.write()
 
 
 def _take_lock(log: Path) -> IO[bytes]:

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from xroad_lite import times
-from xroad_lite.envelope import data_hash
+from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash
 from xroad_lite.exchange import Judgement, OpenRequest, Outcome, Receiving, receive
 from xroad_lite.keys import base64url
 from xroad_lite.messagelog import Inbox, Store, entries
@@ -26,6 +26,8 @@ _JUDGE_AGAIN_SECONDS = 5.0
 _QUARANTINE_SECONDS = 7 * 86_400.0
 _QUARANTINE_BYTES = 64 * 1_048_576
 _UNPROVEN_ENTRIES, _UNPROVEN_SECONDS = 1000, 3600.0
+_REFUSALS_KEPT = 3
+"""How often one id of one source is kept as refused: the rest are copies that anybody can make."""
 _FRESH_JUDGEMENTS = 2000
 
 Reads = Callable[[str, str | None], str | None]
@@ -56,6 +58,10 @@ class Receiver:
         self._refuse = refuse
         self.inbox = Inbox(store)
         self._unproven: deque[float] = deque()
+        self._taken: list[Delivery] = []
+        """Received and not yet durable here: a transport gives each out once."""
+        self._durable: list[int] = []
+        """Tags of what is durable here and not yet acknowledged."""
         self.judged: OrderedDict[int, Judgement] = OrderedDict()
         """Judgements of late, by log entry, so that a handler need not translate again."""
 
@@ -72,22 +78,26 @@ class Receiver:
         undecided = self._again(now)
         if self.inbox.undecided_count() >= MAX_UNDECIDED:
             return undecided
-        deliveries = self._transport.receive(BATCH)
+        deliveries = self._taken = self._taken or self._transport.receive(BATCH)
         if deliveries:
             with self._store.transaction():
                 for delivery in deliveries:
                     self._take(delivery, now)
-            self._transport.acknowledge([delivery.tag for delivery in deliveries])
+            self._durable += [delivery.tag for delivery in deliveries]
+            self._taken = []
+        if self._durable:
+            self._transport.acknowledge(self._durable)
+            self._durable = []
         return undecided or bool(deliveries)
 
     def _take(self, delivery: Delivery, now: float) -> None:
         content = (delivery.seal, delivery.salt, delivery.body)
         found = self._judge(*content, now)
-        waits = found.proven and self.inbox.holds(found.attributes.source)
+        waits = found.proven and self.inbox.holds(_order(found))
         if found.verdict.outcome is Outcome.UNDECIDED or waits:
             self.inbox.hold(
                 delivery.lane,
-                found.attributes.source,
+                _order(found),
                 content,
                 found.verdict.code or "waits for an earlier one",
                 found.missing,
@@ -103,11 +113,11 @@ class Receiver:
         with self._store.transaction():
             for row in rows:
                 found = self._judge(row.seal, row.salt, row.body, now)
-                source = found.attributes.source
-                if source in stuck:
+                order = _order(found)
+                if order in stuck:
                     continue
                 if found.verdict.outcome is Outcome.UNDECIDED:
-                    stuck.add(source)
+                    stuck.add(order)
                     next_at = now + _JUDGE_AGAIN_SECONDS
                     self.inbox.still_undecided(
                         row.number, found.verdict.code, found.missing, next_at
@@ -121,7 +131,8 @@ class Receiver:
     def _judge(self, seal: bytes, salt: bytes, body: bytes, now: float) -> Judgement:
         node = self.moment(now)
         found = receive(seal, salt, body, node)
-        if found.missing and self._registry.fetch(found.missing, now):
+        undecided = found.verdict.outcome is Outcome.UNDECIDED
+        if undecided and found.missing and self._registry.fetch(found.missing, now):
             found = receive(seal, salt, body, node)
         return found
 
@@ -170,20 +181,34 @@ class Receiver:
 
     def _keep_refused(self, found: Judgement, now: float) -> None:
         check = found.verdict.check or 0
-        quarantined = 2 <= check <= 6
+        if self._refusals(found) >= _REFUSALS_KEPT:
+            self._store.count("refused.not_logged")
+            return
+        quarantined = 2 <= check <= 7  # nobody vouches for a body that is not the sealed one
         if quarantined and not self._quarantine_has_room(len(found.body)):
             self._store.count("quarantine.full")
-            self._unproven_entry(found, now)
+            self._keep_unproven(found, now)
             return
         self._append(found, now, now + _QUARANTINE_SECONDS if quarantined else None)
         if found.operation == REQUEST or check == 5:
             self._refuse(found)
 
-    def _quarantine_has_room(self, size: int) -> bool:
+    def _refusals(self, found: Judgement) -> int:
+        attributes = found.attributes
         rows = self._store.query(
-            "SELECT coalesce(sum(length(body)), 0) FROM xl_bodies WHERE keep_until IS NOT NULL"
+            "SELECT count(*) FROM xl_messages WHERE id = ? AND source = ? AND direction = 'in'"
+            " AND result = 'refused'",
+            (attributes.id, attributes.source),
         )
-        return int(rows[0][0]) + size <= _QUARANTINE_BYTES
+        return int(rows[0][0])
+
+    def _quarantine_has_room(self, size: int) -> bool:
+        """Whether body and seal still fit: anybody with a key of her own can fill a log."""
+        rows = self._store.query(
+            "SELECT coalesce(sum(length(body) + ?), 0) FROM xl_bodies WHERE keep_until IS NOT NULL",
+            (MAX_SEAL_BYTES,),
+        )
+        return int(rows[0][0]) + size + MAX_SEAL_BYTES <= _QUARANTINE_BYTES
 
     def _append(self, found: Judgement, now: float, keep_until: float | None) -> int:
         assert found.opened is not None
@@ -215,9 +240,6 @@ class Receiver:
             self._store.count("unproven.not_logged")
             return
         self._unproven.append(now)
-        self._unproven_entry(found, now)
-
-    def _unproven_entry(self, found: Judgement, now: float) -> None:
         leaf = entries.unproven(
             now,
             base64url(hashlib.sha256(found.token).digest()),
@@ -226,3 +248,12 @@ class Receiver:
             verdict=found.verdict.to_json(),
         )
         self._store.append(leaf)
+
+
+def _order(found: Judgement) -> str:
+    """What waits behind what is undecided: one key's messages of one source.
+
+    Before check 3 anybody can name any source: a stranger's seal must not hold up the source's own.
+    """
+    assert found.opened is not None
+    return f"{found.attributes.source} {found.opened.certificate.thumbprint}"

@@ -40,7 +40,7 @@ class Sender:
         self._fresh: dict[int, Sealed] = {}
         """Sealed of late, by log entry, so that sending need not read them back."""
         self._sent_up_to = -1
-        self._postponed_until: float | None = None
+        self._postponed_until: float | None = 0.0
 
     def write(self, ready: Sequence[Ready], event_id: str, now: float) -> list[int]:
         """Seal, log and queue, in the caller's transaction; gives the log entries.
@@ -129,14 +129,14 @@ class Sender:
         if outcomes:
             self._settle(outcomes, now)
         if self._postponed_until is not None and self._postponed_until <= now:
-            self._sent_up_to, self._postponed_until = -1, None
+            self._sent_up_to, self._postponed_until = -1, self.outbox.next_due(now)
         room = WINDOW - len(self._in_flight)
         due = self.outbox.due(self._sent_up_to, now, room) if room > 0 else []
         due = [one for one in due if one.index not in self._in_flight]
         if due:
+            self._transport.send([self._parcel(one) for one in due])
             self._in_flight.update((one.index, one) for one in due)
             self._sent_up_to = due[-1].index
-            self._transport.send([self._parcel(one) for one in due])
         return bool(outcomes or due)
 
     def _parcel(self, one: Outgoing) -> Parcel:
@@ -149,10 +149,11 @@ class Sender:
         return Parcel(one.index, one.recipient, one.lane, seal, salt, body, attributes.to_dict())
 
     def _settle(self, outcomes: list[tuple[int, Outcome]], now: float) -> None:
+        sent_up_to, self._sent_up_to = self._sent_up_to, -1  # should this fail, all is sent again
+        settled = [(index, outcome, self._in_flight.pop(index, None)) for index, outcome in outcomes]
         with self._store.transaction():
             confirmed = []
-            for index, outcome in outcomes:
-                one = self._in_flight.pop(index, None)
+            for index, outcome, one in settled:
                 if outcome is Outcome.CONFIRMED:
                     confirmed.append(index)
                 elif one is not None:
@@ -162,6 +163,7 @@ class Sender:
                     until = now + wait
                     self._postponed_until = until if earliest is None else min(earliest, until)
             self.outbox.confirmed(confirmed)
+        self._sent_up_to = sent_up_to
 
     def next_due(self) -> float | None:
         """When something that was postponed is due, Unix seconds."""

@@ -83,7 +83,7 @@ class AvroDocuments:
         """The type that a document declares; ``SchemaError`` says what is wrong with it."""
         for key, resource in self.resources.items():
             check_size(resource)
-            for name in _defined(resource, ""):
+            for name in defined_names(resource):
                 self._where.setdefault(name, key)
         return self._load(document)
 
@@ -173,7 +173,8 @@ class AvroDocuments:
         candidates = [name] if "." in name or not namespace else [f"{namespace}.{name}", name]
         for full in candidates:
             if full in self.named:
-                self._check_cycle(full)
+                if self._where.get(full) in self._loading[:-1]:
+                    raise _cycle(full)
                 return self.named[full]
         for full in candidates:
             if full in self._where:
@@ -184,27 +185,24 @@ class AvroDocuments:
             hint="register the file that declares it first",
         )
 
-    def _check_cycle(self, name: str) -> None:
-        """Refuse a name of a file that is still being read on behalf of another one."""
-        key = self._where.get(name)
-        if key in self._loading and key != self._loading[-1]:
-            raise SchemaError(
-                "schema.reference_cycle",
-                f"the files that declare {name[:120]!r} need each other",
-                hint="declare types that need each other in one file",
-            )
-
     def _from_resource(self, name: str) -> AvroType:
         key = self._where[name]
         if key in self._loading:
-            self._loading.append("")
-            self._check_cycle(name)
+            raise _cycle(name)
         if len(self._loading) >= MAX_DEPTH:
             raise SchemaError("schema.too_deep", f"more than {MAX_DEPTH} files need one another")
         self._loading.append(key)
         self._load(self.resources[key])
         self._loading.pop()
         return self.named[name]
+
+
+def _cycle(name: str) -> SchemaError:
+    return SchemaError(
+        "schema.reference_cycle",
+        f"the files that declare {name[:120]!r} need each other",
+        hint="declare types that need each other in one file",
+    )
 
 
 def _invalid(message: str) -> SchemaError:
@@ -227,21 +225,23 @@ def _full_name(schema: Mapping[str, Any], namespace: str) -> str:
     return full
 
 
-def _defined(schema: Any, namespace: str) -> Iterator[str]:
+def defined_names(schema: Any, namespace: str = "") -> Iterator[str]:
     """The full names that a document declares."""
     if isinstance(schema, list):
         for branch in schema:
-            yield from _defined(branch, namespace)
+            yield from defined_names(branch, namespace)
     elif isinstance(schema, dict):
         if schema.get("type") in ("record", "error", "enum", "fixed"):
             full = _full_name(schema, namespace)
             namespace = full.rpartition(".")[0]
             yield full
         for word in ("items", "values"):
-            yield from _defined(schema.get(word), namespace)
+            yield from defined_names(schema.get(word), namespace)
         fields = schema.get("fields")
         for item in fields if isinstance(fields, list) else ():
-            yield from _defined(item.get("type") if isinstance(item, dict) else None, namespace)
+            yield from defined_names(
+                item.get("type") if isinstance(item, dict) else None, namespace
+            )
 
 
 def _with_properties(found: AvroType, schema: Mapping[str, Any]) -> AvroType:

@@ -26,7 +26,7 @@ MANY = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
 NAMED = ("properties", "patternProperties", "dependentSchemas", "dependencies", "$defs",
          "definitions")  # fmt: skip
 _ONLY_2020 = {"unevaluatedProperties", "unevaluatedItems", "prefixItems", "dependentSchemas"}
-_ONLY_07 = {"additionalItems", "dependencies"}
+_ONLY_07 = {"additionalItems"}
 
 
 @dataclass(frozen=True, slots=True)

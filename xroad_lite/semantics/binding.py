@@ -1,8 +1,8 @@
 """Binds a schema to its meaning: shapes of fields, each with its IRI. Does not look at messages.
 
 ``allOf`` adds up; the branches of ``oneOf``, ``anyOf``, ``if`` add what they declare as optional;
-``null`` beside a type means that the value may be absent. A ``$ref`` stays inside its document; one
-that leads back into itself gives the same shape again.
+``null`` beside a type means that the value may be absent. A ``$ref`` is followed inside its
+document; one that leads out leaves its field unbound, one that leads back gives the same shape.
 """
 
 from __future__ import annotations
@@ -135,6 +135,7 @@ class _Binder:
             item = merged(view.items, self.document, pointer + "/*")
             note = note or ("an array of arrays" if "array" in item.types else "")
             note = note or ("an array without items" if not view.items else "")
+        note = note or outer.elsewhere or item.elsewhere
         return self.finish(key, required, active, pointer, meaning, outer, item, array, note)
 
     def finish(

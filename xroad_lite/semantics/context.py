@@ -158,7 +158,9 @@ class _Reader:
 
     def coercion(self, key: str, body: Mapping[str, Any]) -> str | None:
         coercion = body.get("@type")
-        if coercion is None or coercion in _COERCIONS:
+        if coercion is None:
+            return None
+        if isinstance(coercion, str) and coercion in _COERCIONS:
             return coercion
         if not isinstance(coercion, str) or coercion.startswith("@"):
             raise _bad(self.where, f"the term {key!r} has the @type {coercion!r}")
@@ -169,7 +171,9 @@ class _Reader:
         container = body.get("@container")
         if isinstance(container, list) and len(container) == 1:
             container = container[0]
-        if container is not None and container not in _CONTAINERS:
+        if container is None:
+            return None
+        if not isinstance(container, str) or container not in _CONTAINERS:
             raise _bad(
                 self.where,
                 f"the term {key!r} has the @container {container!r}: expected @list or @set",

@@ -28,6 +28,7 @@ class View:
     format: str | None = None
     default: tuple[Any, ...] = ()
     never: bool = False
+    elsewhere: str = ""
     identity: tuple[int, ...] = ()
 
 
@@ -43,6 +44,7 @@ class _Reader:
     def __init__(self, document: Mapping[str, Any], where: str) -> None:
         self.document, self.where = document, where
         self.seen: set[tuple[int, bool]] = set()
+        self.own: set[int] = set()
         self.result = View()
         self.branch_types: frozenset[str] = frozenset()
         self.declared = False
@@ -53,7 +55,7 @@ class _Reader:
             result.types = self.branch_types
         if result.types == _ALL:
             result.types = self._guessed()
-        result.identity = tuple(sorted({number for number, _ in self.seen}))
+        result.identity = tuple(sorted(self.own))
         return result
 
     def _guessed(self) -> frozenset[str]:
@@ -77,6 +79,8 @@ class _Reader:
         self.seen.add(key)
         if len(self.seen) > MAX_BRANCHES:
             raise self.bad(f"more than {MAX_BRANCHES} branches")
+        if set(schema) != {"$ref"}:
+            self.own.add(id(schema))
         self._annotations(schema, certain=certain)
         self._properties(schema, certain=certain)
         self._branches(schema, certain=certain)
@@ -84,31 +88,29 @@ class _Reader:
     def _annotations(self, schema: Mapping[str, Any], *, certain: bool) -> None:
         result = self.result
         if "type" in schema:
-            types = schema["type"]
-            listed = frozenset([types] if isinstance(types, str) else types)
+            listed = frozenset(_texts(schema["type"]))
             if certain:
                 result.types &= listed
             else:
                 self.branch_types |= listed
         if certain:
             if "const" in schema:
-                result.values = (schema["const"],)
+                result.values = _scalars([schema["const"]])
             elif isinstance(schema.get("enum"), list):
-                result.values = tuple(schema["enum"])
-            result.format = schema.get("format", result.format)
+                result.values = _scalars(schema["enum"])
+            result.format = next(iter(_texts(schema.get("format"))), result.format)
             if "default" in schema:
                 result.default = (schema["default"],)
-        result.codes = schema.get("x-codelist", result.codes)
+        result.codes = next(iter(_texts(schema.get("x-codelist"))), result.codes)
         if "x-jsonld-context" in schema:
             result.contexts.append(schema["x-jsonld-context"])
-        classes = schema.get("x-jsonld-type", [])
-        result.classes.extend([classes] if isinstance(classes, str) else classes)
+        result.classes.extend(_texts(schema.get("x-jsonld-type")))
 
     def _properties(self, schema: Mapping[str, Any], *, certain: bool) -> None:
         for key, value in self.mapping(schema, "properties").items():
             self.result.properties.setdefault(key, []).append(value)
         if certain:
-            self.result.required.update(schema.get("required", ()))
+            self.result.required.update(_texts(schema.get("required")))
         if isinstance(schema.get("items"), (Mapping, bool)):
             self.result.items.append(schema["items"])
 
@@ -142,9 +144,8 @@ class _Reader:
         own = self.document.get("$id", "")
         base, _, fragment = reference.partition("#")
         if base not in ("", own):
-            raise self.bad(
-                f"$ref {reference[:200]!r} leads out of the document: expected one inside it"
-            )
+            self.result.elsewhere = f"its $ref {reference[:200]!r} leads out of the document"
+            return True
         node: Any = self.document
         for raw in fragment.split("/")[1:]:
             part = unquote(raw).replace("~1", "/").replace("~0", "~")
@@ -156,6 +157,18 @@ class _Reader:
 
     def bad(self, what: str) -> SemanticsError:
         return SemanticsError("semantics.schema", f"{self.where}: {what}")
+
+
+def _texts(value: object) -> list[str]:
+    """A text, or the texts of a list; whatever else stands there says nothing."""
+    listed = value if isinstance(value, (list, tuple)) else [value]
+    return [text for text in listed if isinstance(text, str)]
+
+
+def _scalars(values: Sequence[object]) -> tuple[Any, ...] | None:
+    """The values, when none of them is an object or an array."""
+    plain = all(value is None or isinstance(value, (str, int, float)) for value in values)
+    return tuple(values) if plain else None
 
 
 def _type_of(value: object) -> str:

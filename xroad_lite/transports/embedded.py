@@ -27,9 +27,10 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS by_queue ON messages (recipient, lane, number);
 """
 # What is too large is cut off just beyond the limit: check 1 sees that it is, memory does not.
+# Of an empty blob, substr makes NULL.
 _RECEIVE = """
-SELECT number, lane, CAST(substr(seal, 1, ?) AS BLOB), CAST(substr(salt, 1, ?) AS BLOB),
-       CAST(substr(body, 1, ?) AS BLOB)
+SELECT number, lane, ifnull(CAST(substr(seal, 1, ?) AS BLOB), x''),
+       ifnull(CAST(substr(salt, 1, ?) AS BLOB), x''), ifnull(CAST(substr(body, 1, ?) AS BLOB), x'')
 FROM messages WHERE recipient = ? AND lane IN ({marks}) AND number > ? ORDER BY number LIMIT ?
 """
 _BUSY_SECONDS = 30.0

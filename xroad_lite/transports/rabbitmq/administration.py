@@ -21,9 +21,16 @@ from pika.exceptions import AMQPError
 from xroad_lite.errors import TransportError
 from xroad_lite.transports.rabbitmq.address import parse_address
 from xroad_lite.transports.rabbitmq.connection import parameters
-from xroad_lite.transports.rabbitmq.drift import Drift, Found, compare, read_definitions
+from xroad_lite.transports.rabbitmq.drift import (
+    TO_EXCHANGE,
+    Drift,
+    Found,
+    compare,
+    read_definitions,
+)
 from xroad_lite.transports.rabbitmq.link import describe
-from xroad_lite.transports.rabbitmq.topology import Plan, queue_arguments
+from xroad_lite.transports.rabbitmq.names import is_subsystem
+from xroad_lite.transports.rabbitmq.topology import Binding, Plan, queue_arguments
 
 _SECONDS = 120
 _HASHING = "rabbit_password_hashing_sha256"
@@ -38,7 +45,10 @@ class Control(Protocol):
 
 
 def rabbitmqctl(command: Sequence[str] = ("rabbitmqctl",)) -> Control:
-    """Runs ``command`` (say ``docker exec -i broker rabbitmqctl``); ``TransportError`` if it fails."""
+    """A ``Control`` that runs ``command``, say ``docker exec -i broker rabbitmqctl``.
+
+    ``TransportError`` when it fails.
+    """
 
     def control(*arguments: str, input: str | None = None) -> str:
         line = [*command, "-q", *arguments]
@@ -75,29 +85,32 @@ def apply(
 ) -> Drift:
     """Make the broker as planned, and give back where it was not.
 
-    ``uri`` is of a user who may configure. What is missing is made, bindings and permissions that
-    nothing in the plan asks for are taken away; queues, exchanges and users that are too much are
-    only named. Users are made without a password (they come with a certificate) unless
-    ``passwords`` has one; a password that holds already is left alone.
+    ``uri`` is of a user who may configure. What is missing is made. Bindings of planned exchanges
+    and queues, and permissions of users named like subsystems, are taken away where the plan does
+    not ask for them; queues, exchanges and users that are too much are only named. Users are made
+    without a password (they come with a certificate) unless ``passwords`` has one; a password that
+    holds already is left alone.
     """
     found = observe(control, plan.virtual_host)
     before = compare(plan, found)
-    declare(before.missing, uri, base=base, surplus=before.surplus)
+    planned = {*plan.exchanges, *plan.queues}
+    stale = [one for one in before.surplus.bindings if planned & {one.exchange, one.queue}]
+    declare(before.missing, uri, base=base, stale=stale)
     users = [
         _user(name, (passwords or {}).get(name))
         for name in plan.users
         if not _holds(found.hashes.get(name), (passwords or {}).get(name))
     ]
     if users or before.missing.permissions or before.missing.policies:
-        control("import_definitions", "-", input=before.missing.definitions(users))
+        control("import_definitions", input=before.missing.definitions(users))
     for permission in before.surplus.permissions:
-        if permission.user not in plan.users:
+        if permission.user not in plan.users and is_subsystem(permission.user):
             control("clear_permissions", "-p", plan.virtual_host, permission.user)
     return before
 
 
-def declare(plan: Plan, uri: str, *, base: Path = Path(), surplus: Plan | None = None) -> None:
-    """Declare exchanges and queues and bind them, and unbind what is too much, over AMQP alone."""
+def declare(plan: Plan, uri: str, *, base: Path = Path(), stale: Sequence[Binding] = ()) -> None:
+    """Declare exchanges and queues, bind them, and unbind what is ``stale``, over AMQP alone."""
     with _channel(uri, base) as channel:
         for exchange in plan.exchanges:
             channel.exchange_declare(exchange, "topic", durable=True)
@@ -105,22 +118,20 @@ def declare(plan: Plan, uri: str, *, base: Path = Path(), surplus: Plan | None =
             channel.queue_declare(queue, durable=True, arguments=queue_arguments(queue))
         for one in plan.bindings:
             channel.queue_bind(one.queue, one.exchange, one.key)
-        for one in surplus.bindings if surplus else ():
-            if one.queue.startswith("exchange "):
-                channel.exchange_unbind(one.queue[9:], one.exchange, one.key)
-            else:
-                channel.queue_unbind(one.queue, one.exchange, one.key)
+        for one in stale:
+            target = one.queue.removeprefix(TO_EXCHANGE)
+            unbind = channel.queue_unbind if target == one.queue else channel.exchange_unbind
+            unbind(target, one.exchange, one.key)
 
 
 @contextmanager
 def _channel(uri: str, base: Path) -> Iterator[Any]:
     address = parse_address(uri, base=base)
     try:
-        connection = pika.BlockingConnection(
+        with pika.BlockingConnection(
             [parameters(address, host, port, "broker apply") for host, port in address.hosts]
-        )
-        yield connection.channel()
-        connection.close()
+        ) as connection:
+            yield connection.channel()
     except (AMQPError, OSError) as error:
         raise TransportError(
             "transport.broker_refused",

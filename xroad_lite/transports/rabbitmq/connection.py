@@ -6,6 +6,7 @@ to the sink of their channel, and no more of a body is kept than the sink wants.
 
 from __future__ import annotations
 
+import logging
 import struct
 from typing import Protocol
 
@@ -24,6 +25,10 @@ _WITH_CONTENT = (spec.Basic.Deliver.INDEX, spec.Basic.Return.INDEX)
 _RECEIVE_BYTES = 65_536
 _CONNECT_SECONDS = 5.0
 _HANDSHAKE_SECONDS = 10.0
+
+# Each failed attempt is eight errors to pika. Ours are in the status; who wants pika's sets a level.
+if logging.getLogger("pika").level == logging.NOTSET:
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 class Sink(Protocol):

@@ -16,6 +16,9 @@ from xroad_lite.transports.rabbitmq.topology import (
     queue_arguments,
 )
 
+TO_EXCHANGE = "exchange "
+"""Before the name where a binding that was found leads to an exchange, as no plan has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -126,7 +129,7 @@ def _is_ours_queue(row: Any) -> bool:
 def _binding(row: Any) -> Binding:
     target = row["destination"]
     if row["destination_type"] != "queue":  # no plan has such a binding: it is always too much
-        target = f"exchange {target}"
+        target = f"{TO_EXCHANGE}{target}"
     return Binding(row["source"], target, row["routing_key"])
 
 

@@ -42,6 +42,11 @@ def routing_key(recipient: str | None, lane: str) -> str:
     return queue_name(recipient, lane)
 
 
+def is_subsystem(name: str) -> bool:
+    """Whether an exchange or broker user is named like a subsystem's."""
+    return name.count(".") == 3
+
+
 def _checked(name: str) -> str:
     length = len(name.encode())
     if length > MAX_NAME_BYTES:

@@ -1,12 +1,13 @@
 """The slow road: PyLD expands, SPARQL reads and converts, the target's own terms are read back.
 
-It shares with the product the plan (which routes were chosen), and nothing of how contexts are read, values
-found, picked and converted. Does not choose routes: tables and laws check the choice.
+It shares with the product the plan (which routes were chosen), and nothing of how contexts are
+read, values found, picked and converted. Does not choose routes: tables and laws check the choice.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,24 +34,24 @@ from xroad_lite.semantics.plan import (
 )
 
 rdflib.NORMALIZE_LITERALS = False
+logging.getLogger("rdflib.term").setLevel(logging.CRITICAL)  # it warns of every unreal date
 XSD = "http://www.w3.org/2001/XMLSchema#"
 ROOT = "urn:message:"
 
 
-def slow(
-    translator: Translator,
-    source: Mapping[str, Any],
-    target: Mapping[str, Any],
-    files: Mapping[str, bytes],
-    message: Any,
-) -> Any:
+def slow(translator: Translator, source: Mapping[str, Any], knowledge: Graph, message: Any) -> Any:
     """The message translated by the slow road; empty arrays and objects left out."""
-    knowledge = Graph()
-    for path in sorted(files):
-        knowledge.parse(data=files[path], format="turtle")
     road = _Road(translator, lifted(message, source), knowledge)
     road.build(0, URIRef(ROOT), 0)
     return stripped(road.rebuild(0, URIRef(ROOT)))
+
+
+def known(files: Mapping[str, bytes]) -> Graph:
+    """Vocabularies and mappings as one graph, for the codes in them."""
+    graph = Graph()
+    for path in sorted(files):
+        graph.parse(data=files[path], format="turtle")
+    return graph
 
 
 def lifted(message: Any, schema: Mapping[str, Any]) -> Graph:
@@ -66,12 +67,11 @@ def _annotated(value: Any, schema: Any, root: Mapping[str, Any], pointer: str) -
     schema = _resolved(schema, root)
     if isinstance(value, list):
         items = _resolved(schema.get("items", {}), root)
-        found = [
+        return [
             _annotated(item, items, root, f"{pointer}/{index}")
             for index, item in enumerate(value)
             if item is not None
         ]
-        return found
     if not isinstance(value, dict):
         return value
     properties = schema.get("properties", {})
@@ -199,7 +199,9 @@ class _Road:
         if function.name == "lookup":
             return self.counterpart(function.text("from"), function.text("to"), value)
         if function.name == "dateof":
-            head = self.compute('IF(CONTAINS(?a, "T"), STRBEFORE(?a, "T"), ?a)', Literal(str(value)))
+            head = self.compute(
+                'IF(CONTAINS(?a, "T"), STRBEFORE(?a, "T"), ?a)', Literal(str(value))
+            )
             return self.date(head[0], "YYYY-MM-DD", "YYYY-MM-DD")
         if function.name == "dateform":
             return self.date(Literal(str(value)), function.text("from"), function.text("to"))
@@ -217,9 +219,7 @@ class _Road:
             pattern = pattern.replace(part, f"([0-9]{{{len(part)}}})")
             replaced = replaced.replace(part, f"${number}")
         iso = "-".join(f"${[p for _, p in order].index(x) + 1}" for x in ("YYYY", "MM", "DD"))
-        query = (
-            "IF(REGEX(?a, ?b) && BOUND(?a), REPLACE(?a, ?b, ?c), '')"
-        )
+        query = "IF(REGEX(?a, ?b) && BOUND(?a), REPLACE(?a, ?b, ?c), '')"
         whole = Literal(f"^{pattern}$")
         [checked] = self.compute(query, value, whole, Literal(iso))
         if not str(checked) or str(value).endswith("\n"):

@@ -1,0 +1,60 @@
+# The manual: `make help`. Needs python3 (3.11 or newer, with venv), make and git; the rest installs itself.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-tools check bench lock clean
+
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/run.stamp ## make .venv and install what running needs
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "xroad_lite needs Python 3.11 or newer: found $$($(PYTHON) --version 2>&1)"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "python3 has no venv here. To repair: apt install python3-venv"; exit 2; }
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing what xroad_lite needs into $(VENV)" >&2
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	@echo "installing what the tests need into $(VENV)" >&2
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: setup ## a day of four institutions; ARGS="--messages 500", ARGS="--input FILE --json"
+	@$(BIN)/xroad-lite demo $(ARGS)
+
+test: $(VENV)/dev.stamp test-tools ## install what the tests need, RabbitMQ too, and pass them all
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-tools:
+	@./tests/install-tools
+
+check: $(VENV)/dev.stamp ## format, lint, types, and which room imports which
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp test-tools ## measure speed as ratios within one run
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## lock the requirement files again, with hashes, without any index's address
+	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip install --quiet pip-tools
+	@cd requirements && for name in run dev; do \
+	  CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)/lock/bin/pip-compile --quiet --strip-extras \
+	    --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host \
+	    --no-emit-find-links --output-file $$name.txt $$name.in; done
+
+clean: ## remove .venv and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -1,0 +1,37 @@
+"""What tests of several rooms share: one authority, its signers, and a first seal."""
+
+from __future__ import annotations
+
+import pytest
+
+from xroad_lite.identifiers import SubsystemId
+from xroad_lite.keys import KeySigner
+from xroad_lite.stewardship import Authority
+from xroad_lite.testing import HEALTH
+
+NOW = 1_790_000_000
+"""Unix seconds of tests that turn no clock: 21 September 2026."""
+
+
+@pytest.fixture(scope="session")
+def now() -> int:
+    """The fixed moment of tests that turn no clock."""
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """One certificate authority for the whole run."""
+    return Authority.create("Test CA", now=NOW)
+
+
+@pytest.fixture(scope="session")
+def es256(authority: Authority) -> KeySigner:
+    """A P-256 signer of Health's."""
+    return authority.issue(SubsystemId.parse(HEALTH), now=NOW).signer
+
+
+@pytest.fixture(scope="session")
+def eddsa(authority: Authority) -> KeySigner:
+    """An Ed25519 signer of Health's."""
+    return authority.issue(SubsystemId.parse(HEALTH), now=NOW, algorithm="EdDSA").signer

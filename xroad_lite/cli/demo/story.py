@@ -1,0 +1,347 @@
+"""Runs the day: starts the institutions, waits until all is quiet, attacks, verifies, replays.
+
+Does not print: it gives a report, and tells ``progress`` how far it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xroad_lite.cli.demo import attacks, records, world
+from xroad_lite.cli.demo.institutions import BIRTHS, CODES
+from xroad_lite.errors import TransportError
+from xroad_lite.messagelog import Store
+from xroad_lite.messagelog.verification import verify_log
+from xroad_lite.registry import RegistryFolder
+from xroad_lite.replay import replay_log
+
+QUESTIONS = 20
+_STALL_SECONDS = 60.0
+_RESTARTS = 200
+
+Progress = Callable[[str, int, int], None]
+"""Told what is going on, how much of it is done, and of how much."""
+
+
+@dataclass(slots=True)
+class _Institution:
+    name: str
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "nodes" / self.name / "log.sqlite3"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "xroad_lite.cli.demo.institutions", self.name]
+        with (self.folder / f"{self.name}.stderr").open("ab") as errors:
+            self.process = subprocess.Popen(
+                [*command, str(self.folder)], stdout=subprocess.DEVNULL, stderr=errors
+            )
+        (self.folder / "nodes" / self.name / "pid").write_text(str(self.process.pid))
+
+    def tend(self) -> None:
+        """Start it again if it ended: whatever ended it, nothing is lost."""
+        if self.process is not None and self.process.poll() is not None:
+            self.restarts += 1
+            if self.restarts > _RESTARTS:
+                errors = (self.folder / f"{self.name}.stderr").read_text()[-2000:]
+                raise TransportError("demo.crashes", f"{self.name} keeps ending: {errors}")
+            self.start()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=20)
+            self.process = None
+
+    def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """A question to its store; nothing while there is no store yet."""
+        if not self.log.exists():
+            return []
+        try:
+            store = Store(self.log, readonly=True)
+        except Exception:  # noqa: BLE001  it is just being made
+            return []
+        try:
+            return store.query(sql, values)
+        except Exception:  # noqa: BLE001  its tables are just being made
+            return []
+        finally:
+            store.close()
+
+    def number(self, sql: str, *values: object) -> int:
+        rows = self.ask(sql, *values)
+        return int(rows[0][0]) if rows and rows[0][0] is not None else 0
+
+
+class Story:
+    """One run of the demo in ``folder``."""
+
+    def __init__(self, folder: Path, progress: Progress, *, transport: str | None = None) -> None:
+        self._folder = folder
+        self._progress = progress
+        self._began = time.monotonic()
+        world.build(folder, now=time.time(), transport=transport)
+        self._institutions = {name: _Institution(name, folder) for name in world.INSTITUTIONS}
+
+    def run(self, count: int) -> dict[str, Any]:
+        """Tell the whole story over the ``count`` lines in the folder; gives the report."""
+        try:
+            for one in self._institutions.values():
+                one.start()
+            began = time.monotonic()
+            self._await_births(count)
+            self._ask_questions()
+            exchanged = time.monotonic() - began
+            self._progress("attacks", 0, 1)
+            tried = attacks.carry_out(self._folder, attacks.attacks(self._folder))
+        finally:
+            for one in self._institutions.values():
+                one.stop()
+        return self._report(count, exchanged, tried)
+
+    def _await_births(self, count: int) -> None:
+        health, civil, welfare = (self._institutions[one] for one in ("health", "civil", "welfare"))
+        self._await(
+            "births registered",
+            lambda: (
+                civil.number("SELECT count(*) FROM people")
+                + health.number("SELECT count(*) FROM lines WHERE id IS NULL")
+                + civil.number("SELECT count(*) FROM xl_inbox WHERE state = 'dead'")
+                + civil.number("SELECT count(*) FROM xl_messages WHERE result = 'refused'")
+            ),
+            count,
+            lambda: (
+                health.number("SELECT count(*) FROM lines") == count
+                and self._quiet(health, civil)
+                and self._quiet(civil, welfare)
+            ),
+        )
+
+    def _quiet(self, sender: _Institution, receiver: _Institution) -> bool:
+        """Whether all that one sent has arrived at the other and been dealt with."""
+        sent = sender.number(
+            "SELECT count(*) FROM xl_messages WHERE direction = 'out' AND recipient = ?",
+            world.INSTITUTIONS[receiver.name],
+        )
+        arrived = receiver.number(
+            "SELECT count(*) FROM xl_messages WHERE direction = 'in' AND source = ?",
+            world.INSTITUTIONS[sender.name],
+        )
+        waiting = receiver.number("SELECT count(*) FROM xl_inbox WHERE state = 'pending'")
+        return sent == arrived and not waiting
+
+    def _ask_questions(self) -> None:
+        codes = [
+            row[0]
+            for row in self._institutions["civil"].ask(
+                "SELECT code FROM people ORDER BY number LIMIT ?", QUESTIONS
+            )
+        ]
+        unfinished = self._folder / f".{CODES}"
+        unfinished.write_text("\n".join(codes))
+        unfinished.rename(self._folder / CODES)
+        tax = self._institutions["tax"]
+        answered = "SELECT count(*) FROM taxpayers"
+        self._await(
+            "questions answered",
+            lambda: tax.number(answered),
+            len(codes),
+            lambda: tax.number(answered) == len(codes),
+        )
+
+    def _await(
+        self, what: str, done: Callable[[], int], total: int, finished: Callable[[], bool]
+    ) -> None:
+        last, moved = -1, time.monotonic()
+        while not finished():
+            for one in self._institutions.values():
+                one.tend()
+            now = done()
+            if now != last:
+                last, moved = now, time.monotonic()
+                self._progress(what, now, total)
+            if time.monotonic() - moved > _STALL_SECONDS:
+                raise TransportError(
+                    "demo.stalled",
+                    f"nothing moved for {_STALL_SECONDS:g} s: {now} of {total} {what}",
+                    hint=f"see the .stderr files in {self._folder}",
+                )
+            time.sleep(0.05)
+        self._progress(what, total, total)
+
+    def _report(self, count: int, exchanged: float, tried: list[dict[str, Any]]) -> dict[str, Any]:
+        registered = self._institutions["civil"].number("SELECT count(*) FROM people")
+        refused = self._refused()
+        institutions = {name: _numbers(one) for name, one in self._institutions.items()}
+        self._progress("logs verified", 0, 4)
+        verified = {name: self._verify(one.log) for name, one in self._institutions.items()}
+        tamper = self._tamper()
+        self._progress("logs replayed", 0, 4)
+        replays = {name: self._replay(one) for name, one in self._institutions.items()}
+        seconds = time.monotonic() - self._began
+        messages = sum(one["received"] for one in institutions.values())
+        attacks_ok = all(one["ok"] for one in tried)
+        verified_ok = all(one["ok"] for one in verified.values())
+        replay_ok = all(one["equal"] for one in replays.values())
+        accounted = registered + len(refused) == count
+        agree = self._numbers_agree(registered)
+        return {
+            "ok": attacks_ok
+            and verified_ok
+            and replay_ok
+            and tamper["found"]
+            and accounted
+            and agree,
+            "input": count,
+            "registered": registered,
+            "refused": refused,
+            "institutions": institutions,
+            "attacks": tried,
+            "logs_verified": verified_ok,
+            "logs": verified,
+            "logs_agree": agree,
+            "tamper_found": tamper["found"],
+            "tamper": tamper,
+            "replay_equal": replay_ok,
+            "replays": replays,
+            "restarts": sum(one.restarts for one in self._institutions.values()),
+            "seconds": round(seconds, 2),
+            "messages_per_second": round(messages / exchanged, 1),
+            "folder": str(self._folder),
+        }
+
+    def _refused(self) -> list[dict[str, Any]]:
+        """Every line that did not become a registration, with the reason of whoever refused it."""
+        health, civil = self._institutions["health"], self._institutions["civil"]
+        found = [
+            {"line": line, "code": code, "check": check, "message": message, "by": "health"}
+            for line, code, check, message in health.ask(
+                "SELECT number, code, checked, message FROM lines WHERE id IS NULL"
+            )
+        ]
+        store = Store(civil.log, readonly=True)
+        try:
+            ours = dict(health.ask("SELECT id, number FROM lines WHERE id IS NOT NULL"))
+            for index, message_id in store.query(
+                "SELECT idx, id FROM xl_messages WHERE result = 'refused'"
+            ):
+                verdict = store.entry(index).fields["verdict"]
+                if message_id in ours and verdict["code"] != "freshness.id_reused":
+                    reason = {key: verdict[key] for key in ("code", "check", "message")}
+                    found.append({"line": ours[message_id], **reason, "by": "civil"})
+            for message_id, code, message in store.query(
+                "SELECT id, code, message FROM xl_inbox JOIN xl_messages USING (idx)"
+                " WHERE state = 'dead'"
+            ):
+                reason = {"code": code, "check": None, "message": message}
+                found.append({"line": ours[message_id], **reason, "by": "civil"})
+        finally:
+            store.close()
+        return sorted(found, key=lambda one: one["line"])
+
+    def _numbers_agree(self, registered: int) -> bool:
+        """Registrations, notices, allowances and answers, as four different logs hold them."""
+        health, civil = self._institutions["health"], self._institutions["civil"]
+        welfare, tax = self._institutions["welfare"], self._institutions["tax"]
+        allowances = welfare.number("SELECT count(*) FROM allowances")
+        answers = tax.number("SELECT count(*) FROM taxpayers")
+        return (
+            registered == allowances
+            and answers == min(QUESTIONS, registered)
+            and self._quiet(civil, welfare)
+            and health.number("SELECT count(*) FROM xl_outbox") == 0
+            and civil.number("SELECT count(*) FROM xl_outbox") == 0
+            and tax.number("SELECT count(*) FROM xl_outbox") == 0
+        )
+
+    def _verify(self, log: Path) -> dict[str, Any]:
+        store = Store(log, readonly=True)
+        try:
+            found = verify_log(store)
+        finally:
+            store.close()
+        return {
+            "ok": found.ok,
+            "entries": found.entries,
+            "seals": found.seals,
+            "bodies": found.bodies,
+            "root": found.root,
+            "findings": [str(one) for one in found.findings],
+        }
+
+    def _tamper(self) -> dict[str, Any]:
+        """Change one byte of one sealed message in a copy of the Civil Registry's log."""
+        copy = self._folder / "tampered.sqlite3"
+        log = self._institutions["civil"].log
+        shutil.copyfile(log, copy)
+        store = Store(log, readonly=True)
+        try:
+            index = store.size // 2
+            leaf = store.leaf(index)
+        finally:
+            store.close()
+        data = bytearray(copy.read_bytes())
+        place = data.index(leaf) + len(leaf) // 2
+        data[place] ^= 1
+        copy.write_bytes(data)
+        found = self._verify(copy)
+        return {
+            "found": not found["ok"],
+            "file": str(copy),
+            "byte": place,
+            "entry": index,
+            "findings": found["findings"],
+        }
+
+    def _replay(self, one: _Institution) -> dict[str, Any]:
+        store = Store(one.log, readonly=True)
+        try:
+            found = replay_log(
+                store, RegistryFolder(self._folder / "registry"), world.INSTITUTIONS[one.name]
+            )
+        finally:
+            store.close()
+        return {
+            "equal": found.equal,
+            "judged": found.judged,
+            "unproven": found.unproven,
+            "differences": [str(difference) for difference in found.differences],
+        }
+
+
+def _numbers(one: _Institution) -> dict[str, int]:
+    counters = dict(one.ask("SELECT name, value FROM xl_counters"))
+    received = {
+        outcome: counters.get(f"received.{outcome}", 0)
+        for outcome in ("accepted", "refused", "duplicate")
+    }
+    return {
+        "sent": one.number("SELECT count(*) FROM xl_messages WHERE direction = 'out'"),
+        "received": received["accepted"],
+        "refused": received["refused"],
+        "duplicates": received["duplicate"],
+        "handled": counters.get("handled", 0),
+        "dead": one.number("SELECT count(*) FROM xl_inbox WHERE state = 'dead'"),
+        "log_entries": one.number("SELECT count(*) FROM xl_entries"),
+    }
+
+
+def prepare_input(folder: Path, messages: int, given: Path | None) -> int:
+    """Lay the input into the folder, made up or copied; gives how many lines count."""
+    folder.mkdir(parents=True, exist_ok=True)
+    births = folder / BIRTHS
+    if given is None:
+        return records.write_lines(records.made_up(messages), births)
+    shutil.copyfile(given, births)
+    return records.count_lines(births)

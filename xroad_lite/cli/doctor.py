@@ -1,0 +1,130 @@
+"""``xroad-lite doctor``: a row per prerequisite, with the command that repairs it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from xroad_lite.cli import options, output
+from xroad_lite.errors import XRoadError
+
+_FREE_BYTES = 1 << 30
+_SOON_SECONDS = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    what: str
+    state: str
+    found: str
+    repair: str = ""
+
+
+@output.command
+def doctor(
+    node: Annotated[
+        Path | None,
+        typer.Option("--node", "-n", help="Look at this node too.", envvar="XROAD_LITE_NODE"),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Say what is needed, what is there, and how to get what is not.
+
+    Exit code 1 if a need is not met.
+    """
+    rows = [*_machine(), *(_node(node) if node is not None else ())]
+    ok = all(row.state != "missing" for row in rows)
+    shown = [
+        {"what": row.what, "state": row.state, "found": row.found, "repair": row.repair}
+        for row in rows
+    ]
+
+    def people() -> None:
+        made = output.table("", "what", "state", "found", "to repair")
+        colours = {"good": "green", "missing": "bold red", "optional": "yellow"}
+        for row in rows:
+            state = f"[{colours[row.state]}]{row.state}[/]"
+            made.add_row(row.what, state, escape(row.found), escape(row.repair))
+        output.out.print(made)
+
+    output.give({"ok": ok, "rows": shown}, people)
+    if not ok:
+        raise typer.Exit(output.FOUND_WRONG)
+
+
+def _machine() -> Iterator[_Row]:
+    version = sys.version.split()[0]
+    good = "good" if sys.version_info >= (3, 11) else "missing"
+    yield _Row(
+        "Python 3.11 or newer", good, version, "" if good == "good" else "apt install python3"
+    )
+    yield _Row("sqlite3", "good", sqlite3.sqlite_version)
+    free = shutil.disk_usage(Path.cwd()).free
+    yield _Row(
+        "1 GB of free disk",
+        "good" if free >= _FREE_BYTES else "missing",
+        f"{free / (1 << 30):.1f} GB",
+        "" if free >= _FREE_BYTES else "make room: logs only grow",
+    )
+    for name, command, repair in (
+        ("RabbitMQ (for its transport)", "rabbitmq-server", "apt install rabbitmq-server"),
+        ("openssl (to check without us)", "openssl", "apt install openssl"),
+    ):
+        path = shutil.which(command) or shutil.which(
+            command, path="/usr/sbin:/usr/lib/rabbitmq/bin"
+        )
+        yield _Row(
+            name, "good" if path else "optional", path or "not found", "" if path else repair
+        )
+
+
+def _node(folder: Path) -> Iterator[_Row]:
+    from xroad_lite.keys import open_signer, read_certificate
+    from xroad_lite.node import Settings
+    from xroad_lite.registry import RegistryFolder
+
+    try:
+        settings = Settings.read(folder)
+        yield _Row("node.yaml", "good", settings.subsystem)
+    except XRoadError as error:
+        yield _Row("node.yaml", "missing", error.message, error.hint)
+        return
+    try:
+        signer = open_signer(settings.key_uri, settings.path(settings.certificates))
+        certificate = read_certificate(signer.chain[0])
+        left = certificate.not_after - time.time()
+        state = "good" if left > _SOON_SECONDS else "missing" if left < 0 else "optional"
+        repair = "" if state == "good" else "xroad-lite ca issue, then list it in the registry"
+        yield _Row("key and certificate", state, f"valid {left / 86_400:.0f} days more", repair)
+    except XRoadError as error:
+        yield _Row("key and certificate", "missing", error.message, error.hint)
+        return
+    try:
+        snapshot = RegistryFolder(settings.path(settings.registry)).newest()
+    except XRoadError as error:
+        yield _Row("registry", "missing", error.message, error.hint)
+        return
+    left = snapshot.manifest.expires - time.time()
+    yield _Row(
+        "registry",
+        "good" if left > 0 else "missing",
+        f"snapshot {snapshot.manifest.version}, good {left / 86_400:.0f} days more",
+        "" if left > 0 else "xroad-lite registry publish SOURCE FOLDER",
+    )
+    party = snapshot.party(settings.subsystem)
+    listed = party is not None and party.certificate(certificate.sha256) is not None
+    yield _Row(
+        "certificate listed in the registry",
+        "good" if listed else "missing",
+        certificate.sha256[:16] + "…",
+        "" if listed else "add it to the member's certificates, then registry publish",
+    )

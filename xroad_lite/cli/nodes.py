@@ -1,0 +1,138 @@
+"""``xroad-lite send``, ``request`` and ``status``: a node's verbs from the command line."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from xroad_lite import strict_json
+from xroad_lite.cli import options, output
+from xroad_lite.errors import ConfigurationError
+
+_Body = Annotated[str, typer.Argument(help="A JSON file with the body, or - for standard input.")]
+_Purpose = Annotated[
+    str | None,
+    typer.Option(help="IRI of the purpose, where the agreement has several."),
+]
+
+
+@output.command
+def send(
+    type: Annotated[str, typer.Argument(help="The message type, as health.birth.")],
+    body: _Body,
+    node: options.NodeFolder = Path(),
+    subject: Annotated[
+        str | None, typer.Option(help="Whose order it belongs to; a pseudonym, never a name.")
+    ] = None,
+    purpose: _Purpose = None,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait until the transport has it.", min=0)
+    ] = 5.0,
+    json: options.Json = False,
+) -> None:
+    """Publish one event to everybody whom an agreement lets have it."""
+    from xroad_lite.node import Node
+
+    value = _read_body(body)
+    with Node.open(node, talk=output.say) as opened:
+        event = opened.publish(type, value, subject=subject, purpose=purpose)
+        ends = time.monotonic() + wait
+        waiting = opened.status()["outbox"]
+        while waiting["waiting"] and time.monotonic() < ends:
+            opened.step()
+            waiting = opened.status()["outbox"]
+    result = {"event": event, "waiting": waiting["waiting"], "states": waiting["states"]}
+
+    def people() -> None:
+        output.out.print(f"published {event}", highlight=False)
+        if waiting["waiting"]:
+            states = ", ".join(f"{count} {name}" for name, count in waiting["states"].items())
+            output.out.print(
+                f"{waiting['waiting']} wait in the outbox ({states}): they go when the node runs"
+            )
+
+    output.give(result, people)
+
+
+@output.command
+def request(
+    recipient: Annotated[str, typer.Argument(help="Whom to ask, as DEMO/GOV/CIVIL/registry.")],
+    type: Annotated[str, typer.Argument(help="The message type of the question.")],
+    body: _Body,
+    node: options.NodeFolder = Path(),
+    purpose: _Purpose = None,
+    reads: Annotated[
+        str | None, typer.Option(help="Message type in whose terms to read the answer.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.1)] = 30.0,
+    json: options.Json = False,
+) -> None:
+    """Ask another subsystem a question, and print its answer."""
+    from xroad_lite.node import Node
+
+    value = _read_body(body)
+    with Node.open(node, talk=output.say) as opened:
+        answer = opened.request(
+            recipient, type, value, purpose=purpose, reads=reads, timeout=timeout
+        )
+    losses = [f"{one.path}: {one.kind}: {one.detail}" for one in answer.losses]
+
+    def people() -> None:
+        output.out.print_json(data=answer.body)
+        for loss in losses:
+            output.say(f"not carried over: {loss}")
+
+    output.give(
+        {"body": answer.body, "id": answer.id, "source": answer.source, "losses": losses}, people
+    )
+
+
+@output.command
+def status(node: options.NodeFolder = Path(), json: options.Json = False) -> None:
+    """What waits where in a node, running or not."""
+    from xroad_lite.messagelog import Inbox, Outbox, Store
+    from xroad_lite.node import Settings
+
+    settings = Settings.read(node)
+    store = Store(settings.path(settings.log), readonly=True)
+    inbox, outbox = Inbox(store), Outbox(store).status()
+    oldest = outbox["oldest_entry"]
+    found: dict[str, Any] = {
+        "subsystem": settings.subsystem,
+        "registry": store.meta("registry"),
+        "log_entries": store.size,
+        "outbox": outbox,
+        "oldest_unsent": None if oldest is None else store.entry(int(str(oldest))).fields["time"],
+        "inbox": len(inbox),
+        "undecided": inbox.undecided_count(),
+        "dead": len(inbox.dead_letters()),
+        "counters": store.counters(),
+    }
+
+    def people() -> None:
+        made = output.table(settings.subsystem, "", "")
+        for name, value in found.items():
+            if isinstance(value, dict):
+                value = ", ".join(f"{key} {one}" for key, one in value.items() if one) or "-"
+            made.add_row(name.replace("_", " "), escape(str(value)))
+        output.out.print(made)
+
+    output.give(found, people)
+
+
+def _read_body(source: str) -> Any:
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            "config.input", f"cannot read {source}: {error.strerror}"
+        ) from None
+    try:
+        return strict_json.loads(data)
+    except strict_json.StrictJSONError as error:
+        raise ConfigurationError("config.input", f"{source}: {error}") from None

@@ -1,0 +1,190 @@
+"""The pipeline again, over a log, under the registry of that day; delivers nothing.
+
+Every message that arrived is judged once more by ``exchange`` at its own time, with the snapshot
+that its entry names and with what the log shows was known before it. The verdicts must be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from xroad_lite.envelope import Seal, parse_seal
+from xroad_lite.errors import RegistryError
+from xroad_lite.exchange import Judgement, OpenRequest, Receiving, receive
+from xroad_lite.messagelog import Store, entries
+from xroad_lite.policy import REQUEST
+from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
+
+_NO_LIMIT = 64 * 1_048_576
+_COMPARED = ("outcome", "checks", "check", "code")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An entry whose verdict is not the logged one any more."""
+
+    entry: int
+    logged: str
+    replayed: str
+
+    def __str__(self) -> str:
+        return f"entry {self.entry}: logged {self.logged}, replayed {self.replayed}"
+
+
+@dataclass(slots=True)
+class Replay:
+    """What a replay found; ``equal`` when every judged message got its verdict again."""
+
+    judged: int = 0
+    erased: int = 0
+    """Messages whose body is gone, so that they cannot be judged whole."""
+    unproven: int = 0
+    """Entries that hold only the digest of what came."""
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        """Whether no verdict differs."""
+        return not self.differences
+
+
+def replay_log(
+    store: Store,
+    registry: RegistryFolder,
+    me: str,
+    progress: Callable[[int], None] | None = None,
+) -> Replay:
+    """Judge every received message of the log of subsystem ``me`` again.
+
+    ``RegistryError`` when a snapshot that an entry names is not in the registry's folder.
+    """
+    past = _Past(store, registry, me)
+    found = Replay()
+    for index, leaf in store.entries():
+        entry = entries.read(leaf)
+        if entry.kind == "message":
+            _replay_entry(past, index, entry, found)
+        if progress is not None and index % 64 == 0:
+            progress(index)
+    return found
+
+
+def _replay_entry(past: _Past, index: int, entry: entries.Entry, found: Replay) -> None:
+    if not entry.proven:
+        found.unproven += 1
+        return
+    opened = parse_seal(entry.seal(past.certificates))
+    if entry.fields["direction"] == entries.OUT:
+        past.sent(opened, entry)
+        return
+    body = past.store.body(index)
+    if body is None:
+        found.erased += 1
+        logged = entry.fields["verdict"]
+    else:
+        judgement = past.judge(opened, *body, entry)
+        verdict, logged = judgement.verdict.to_json(), entry.fields["verdict"]
+        found.judged += 1
+        same = all(verdict.get(name) == logged.get(name) for name in _COMPARED)
+        if not same or judgement.mapping != entry.fields.get("mapping"):
+            found.differences.append(Difference(index, _said(logged), _said(verdict)))
+    if logged["outcome"] == entries.ACCEPTED:
+        past.accept(opened)
+
+
+def _said(verdict: dict[str, object]) -> str:
+    if "check" in verdict:
+        return f"{verdict['outcome']} by check {verdict['check']} ({verdict.get('code')})"
+    return str(verdict["outcome"])
+
+
+class _Past:
+    """What the node knew, entry by entry: the memory that the checks ask."""
+
+    def __init__(self, store: Store, registry: RegistryFolder, me: str) -> None:
+        self.store = store
+        self.certificates = store.certificates()
+        self._registry = registry
+        self._me = me
+        self._accepted: dict[tuple[str, str, str], str] = {}
+        self._requests: dict[str, OpenRequest] = {}
+        self._snapshots: dict[str, Snapshot | None] = {}
+        self._known: dict[str, KnownSnapshots] = {}
+        self._versions = registry.versions()
+
+    def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
+        """See ``exchange.Memory``."""
+        return self._accepted.get((subscription, source, message_id))
+
+    def open_request(self, message_id: str) -> OpenRequest | None:
+        """See ``exchange.Memory``."""
+        return self._requests.get(message_id)
+
+    def accept(self, opened: Seal) -> None:
+        """Remember what was accepted; an answer closes its request."""
+        sealed = opened.attributes
+        self._accepted[(sealed.type, sealed.source, sealed.id)] = opened.identity
+        if sealed.inreplyto is not None:
+            self._requests.pop(sealed.inreplyto, None)
+
+    def sent(self, opened: Seal, entry: entries.Entry) -> None:
+        """Remember a request of ours."""
+        sealed = opened.attributes
+        agreement = self._current(entry).agreement(sealed.agreement)
+        asks = agreement is not None and agreement.operation == REQUEST
+        if asks and sealed.inreplyto is None and sealed.recipient is not None:
+            self._requests[sealed.id] = OpenRequest(
+                sealed.recipient, sealed.type, opened.identity, 0.0
+            )
+
+    def judge(self, opened: Seal, salt: bytes, body: bytes, entry: entries.Entry) -> Judgement:
+        """The verdict of that day, again."""
+        known = self._known_at(entry)
+        node = Receiving(
+            me=self._me,
+            now=entry.at,
+            known=known,
+            memory=self,
+            reads=lambda *_: entry.fields.get("reads"),
+            max_body=_NO_LIMIT,
+        )
+        found = receive(opened.token, salt, body, node)
+        if found.missing is None:
+            return found
+        snapshot = self._load(found.missing)
+        if snapshot is None:
+            never = replace(node, never_published=lambda name: name == found.missing)
+            return receive(opened.token, salt, body, never)
+        known.add(snapshot)
+        return receive(opened.token, salt, body, node)
+
+    def _current(self, entry: entries.Entry) -> Snapshot:
+        name = entry.fields["registry"]
+        snapshot = self._load(name)
+        if snapshot is None:
+            raise RegistryError(
+                "registry.missing_snapshot",
+                f"the log names the snapshot {name}, which this registry does not have",
+                hint="replay with the registry that the node used",
+            )
+        return snapshot
+
+    def _known_at(self, entry: entries.Entry) -> KnownSnapshots:
+        name = entry.fields["registry"]
+        if name not in self._known:
+            current = self._current(entry)
+            known = KnownSnapshots(current)
+            for version in self._versions:
+                if version <= current.manifest.version:
+                    known.note(version, self._registry.manifest(version).published)
+            self._known[name] = known
+        return self._known[name]
+
+    def _load(self, name: str) -> Snapshot | None:
+        if name not in self._snapshots:
+            version = int(name.partition(":")[0])
+            snapshot = self._registry.load(version) if version in self._versions else None
+            good = snapshot is not None and snapshot.name == name
+            self._snapshots[name] = snapshot if good else None
+        return self._snapshots[name]
