@@ -6,6 +6,7 @@ the transactions of the log.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -101,14 +102,13 @@ class Inbox:
         A message without subject has no place in an order, and waits for none. What is of none of
         the ``subscriptions`` stays, and is in nobody's way.
         """
-        marks = ",".join("?" * len(subscriptions))
         rows = self._store.query(
             "SELECT idx, subscription, source, subject, attempts, crashes, running = 2, expires"
-            f" FROM xl_inbox i WHERE subscription IN ({marks})"  # noqa: S608
+            " FROM xl_inbox i WHERE subscription IN (SELECT value FROM json_each(?))"
             " AND state = 'pending' AND next_at <= ? AND NOT EXISTS (SELECT 1 FROM xl_inbox e"
             " WHERE e.source = i.source AND e.subject = i.subject AND e.idx < i.idx"
             " AND e.state = 'pending' AND e.next_at > 0 AND e.next_at > ?) ORDER BY idx LIMIT ?",
-            (*subscriptions, now, now, limit),
+            (json.dumps(list(subscriptions)), now, now, limit),
         )
         return [Incoming(*row) for row in rows]
 

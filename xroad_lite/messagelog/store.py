@@ -10,6 +10,7 @@ unseen.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -66,6 +67,7 @@ CREATE TABLE IF NOT EXISTS xl_counters (name TEXT PRIMARY KEY, value INTEGER NOT
 CREATE TABLE IF NOT EXISTS xl_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _FORMAT = "1"
+_ROLLBACK = re.compile(r"\brollback\b", re.IGNORECASE)
 _BUSY_SECONDS = 30.0
 _HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _FORBIDDEN = {
@@ -129,9 +131,10 @@ class Store:
         with self._lock:
             if self._depth == 0:
                 self._command("BEGIN IMMEDIATE")
-                self._size = self._count()  # an operator's command may have appended
             self._depth += 1
             try:
+                if self._depth == 1:
+                    self._size = self._count()  # an operator's command may have appended
                 yield
             except BaseException:
                 self._depth -= 1
@@ -324,6 +327,8 @@ class Store:
         with self._lock:
             if not self._depth:
                 raise RuntimeError("SQL runs inside a message's handler or node.transaction()")
+            if _ROLLBACK.search(sql):  # as a conflict clause or in a trigger: no authorizer sees it
+                raise RuntimeError(f"ROLLBACK would undo more than the adapter's own: {sql:.200}")
             self._connection.set_authorizer(_guest_may)
             try:
                 return self._connection.execute(sql, values).fetchall()

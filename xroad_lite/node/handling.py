@@ -166,7 +166,7 @@ class Dispatcher:
             self.inbox.done(row.index)
 
     def _failed(self, row: Incoming, error: Exception, now: float) -> None:
-        ours = error if isinstance(error, XRoadError) else _described(error)
+        ours = _described(error)
         self._log(f"{row.subscription} entry {row.index}, attempt {row.attempts + 1}: {ours}")
         final = isinstance(error, RejectedError) or row.attempts + 1 >= self._retry.attempts
         wait = self._retry.first * self._retry.factor**row.attempts
@@ -223,6 +223,13 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _described(error: Exception) -> XRoadError:
+    """The failure in words that can be stored: no adapter's text may stop the node."""
+    if isinstance(error, XRoadError):
+        return XRoadError(_storable(error.code), _storable(error.message))
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" at {last[0].name}:{last[0].lineno}" if last else ""
-    return XRoadError("handler.failed", f"{type(error).__name__}: {error}{place}")
+    return XRoadError("handler.failed", _storable(f"{type(error).__name__}: {error}{place}"))
+
+
+def _storable(text: object) -> str:
+    return str(text).encode("utf-8", "backslashreplace").decode()

@@ -291,8 +291,9 @@ class Node:
 
     def prepare(self, draft: Draft) -> list[Ready]:
         """Check a draft under the registry of now; one ready message per recipient."""
-        ready = prepare(draft, self._registry.current, self._me, self.now())
-        self._sender.check(ready)
+        now = self.now()
+        ready = prepare(draft, self._registry.current, self._me, now)
+        self._sender.check(ready, now)
         return ready
 
     def write(self, ready: Sequence[Ready], event_id: str) -> list[int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xroad_lite.errors import RegistryError
+from xroad_lite.errors import RegistryError, XRoadError
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
 
@@ -24,6 +24,7 @@ class RegistryView:
         self._store = store
         self._never_published: set[str] = set()
         self._asked: dict[str, float] = {}
+        self._names: dict[int, str] = {}
         self.problem: str | None = None
         """Why the registry could not be refreshed, for people; None when all is well."""
         newest = self._folder.newest()
@@ -55,18 +56,22 @@ class RegistryView:
     def refresh(self, now: float) -> bool:
         """Adopt the newest snapshot, if there is a newer one; what fails stays as it was."""
         try:
-            present = self.current.manifest.version
-            later = [one for one in self._folder.versions() if one > present]
-            if later:
-                snapshot = self._folder.load(later[-1])
-                self.known.adopt(snapshot)
-                for version in later[:-1]:
-                    self.known.note(version, self._folder.manifest(version).published)
-                self._log(snapshot, now)
-        except RegistryError as error:
+            adopted = self._adopt_newest()
+        except XRoadError as error:  # whatever a document holds, it is a faulty registry
             self.problem = str(error)
             return False
         self.problem = None
+        if self._store.meta(_META) != self.current.name:
+            self._log(self.current, now)
+        return adopted
+
+    def _adopt_newest(self) -> bool:
+        present = self.current.manifest.version
+        later = [one for one in self._folder.versions() if one > present]
+        if later:
+            self.known.adopt(self._folder.load(later[-1]))
+        for version in later[:-1]:
+            self.known.note(version, self._folder.manifest(version).published)
         return bool(later)
 
     def fetch(self, name: str, now: float) -> bool:
@@ -90,20 +95,24 @@ class RegistryView:
     def _fetch_earlier(self, name: str, version: int) -> bool:
         try:
             published = self._folder.versions()
-            if version in published:
-                snapshot = self._folder.load(version)
-                if snapshot.name == name:
-                    self.known.add(snapshot)
-                    for later in published[published.index(version) + 1 :][:1]:
-                        self.known.note(later, self._folder.manifest(later).published)
-                    return True
-        except RegistryError as error:
+            if version in published and self._name_of(version) == name:
+                self.known.add(self._folder.load(version))
+                for later in published[published.index(version) + 1 :][:1]:
+                    self.known.note(later, self._folder.manifest(later).published)
+                return True
+        except XRoadError as error:
             self.problem = str(error)
             return False
         if len(self._never_published) >= _REMEMBERED_NAMES:
             self._never_published.clear()
         self._never_published.add(name)
         return True
+
+    def _name_of(self, version: int) -> str:
+        """A snapshot's name, read once: a stranger can make us ask for any number of them."""
+        if version not in self._names:
+            self._names[version] = self._folder.manifest(version).name
+        return self._names[version]
 
     def never_published(self, name: str) -> bool:
         """Whether the registry was asked for this snapshot and cannot ever have had it."""

@@ -7,9 +7,10 @@ confirms it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from xroad_lite.envelope import Sealed, parse_seal
-from xroad_lite.errors import TransportError
+from xroad_lite.errors import RefusedError, SealError, TransportError
 from xroad_lite.exchange import OpenRequest, Ready, seal_ready
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
@@ -23,6 +24,19 @@ _EVERYBODY = "*"
 _ERASED = (b"", b"")
 
 
+@dataclass(frozen=True, slots=True)
+class _Unsigned:
+    """Makes seals whose form can be checked before anything is signed."""
+
+    algorithm: str
+    chain: tuple[bytes, ...]
+
+    def sign(self, data: bytes) -> bytes:
+        """No signature, of a signature's size."""
+        del data
+        return bytes(64)
+
+
 class Sender:
     """Seals into the log and outbox, and moves the outbox to the transport."""
 
@@ -32,6 +46,7 @@ class Sender:
         self._store = store
         self._transport = transport
         self._signer = signer
+        self._rehearsal = _Unsigned(signer.algorithm, signer.chain)
         self._me = me
         self._limit = limit
         self._max_body = max_body
@@ -45,8 +60,7 @@ class Sender:
     def write(self, ready: Sequence[Ready], event_id: str, now: float) -> list[int]:
         """Seal, log and queue, in the caller's transaction; gives the log entries.
 
-        ``TransportError`` ``transport.outbox_full`` at the outbox's limit, and
-        ``transport.too_large`` for a body that no receiver would take: nothing is logged then.
+        ``TransportError`` ``transport.outbox_full`` at the outbox's limit: nothing is logged then.
         """
         indexes = []
         with self._store.transaction():
@@ -63,13 +77,34 @@ class Sender:
                 indexes.append(self._write(one, message_id, shared, now))
         return indexes
 
+    def check(self, ready: Sequence[Ready], now: float) -> None:
+        """Refuse now what could not be sealed and sent later, when it commits with other effects.
+
+        ``TransportError`` ``transport.too_large`` for a body that no receiver would take;
+        ``RefusedError`` of check 1 for attributes that have not their form.
+        """
+        rehearsed = new_message_id(now)
+        for one in ready:
+            if len(one.body) > self._max_body:
+                raise TransportError(
+                    "transport.too_large",
+                    f"the body has {len(one.body)} bytes: at most {self._max_body}",
+                    hint="send a reference to it, or raise max_body at both ends",
+                )
+            try:
+                seal_ready(
+                    one,
+                    self._rehearsal,
+                    me=self._me,
+                    message_id=rehearsed,
+                    event_id=rehearsed,
+                    sequence=1,
+                    now=now,
+                )
+            except SealError as error:
+                raise RefusedError(1, error.code, error.message, hint=error.hint) from None
+
     def _write(self, ready: Ready, message_id: str, event_id: str | None, now: float) -> int:
-        if len(ready.body) > self._max_body:
-            raise TransportError(
-                "transport.too_large",
-                f"the body has {len(ready.body)} bytes: at most {self._max_body}",
-                hint="send a reference to it, or raise max_body at both ends",
-            )
         peer = ready.recipient or _EVERYBODY
         sealed = seal_ready(
             ready,
@@ -150,7 +185,9 @@ class Sender:
 
     def _settle(self, outcomes: list[tuple[int, Outcome]], now: float) -> None:
         sent_up_to, self._sent_up_to = self._sent_up_to, -1  # should this fail, all is sent again
-        settled = [(index, outcome, self._in_flight.pop(index, None)) for index, outcome in outcomes]
+        settled = [
+            (index, outcome, self._in_flight.pop(index, None)) for index, outcome in outcomes
+        ]
         with self._store.transaction():
             confirmed = []
             for index, outcome, one in settled:

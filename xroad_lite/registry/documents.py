@@ -26,6 +26,11 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.events.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=mark)
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(
+                problem=f"the tag {event.tag} is not allowed", problem_mark=event.start_mark
+            )
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -74,18 +79,16 @@ def read_document(model: type[_D], path: str, data: bytes) -> _D:
         ) from None
 
 
-def read_json(path: str, data: bytes) -> Any:
+def read_json(path: str, data: bytes, *, limit: int = MAX_DOCUMENT_BYTES) -> Any:
     """Parse JSON strictly; ``RegistryError`` names the file."""
-    check_size(path, data)
+    check_size(path, data, limit)
     try:
         return strict_json.loads(data)
     except strict_json.StrictJSONError as error:
         raise RegistryError("registry.json", f"{path}: {error}") from None
 
 
-def check_size(path: str, data: bytes) -> None:
-    """Refuse documents beyond 1 MiB."""
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise RegistryError(
-            "registry.too_large", f"{path} has {len(data)} bytes: at most {MAX_DOCUMENT_BYTES}"
-        )
+def check_size(path: str, data: bytes, limit: int = MAX_DOCUMENT_BYTES) -> None:
+    """Refuse documents beyond 1 MiB, or another limit."""
+    if len(data) > limit:
+        raise RegistryError("registry.too_large", f"{path} has {len(data)} bytes: at most {limit}")

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from xroad_lite.errors import RegistryError
 from xroad_lite.registry.documents import MAX_DOCUMENT_BYTES
-from xroad_lite.registry.snapshot import Manifest, Snapshot
+from xroad_lite.registry.snapshot import MAX_MANIFEST_BYTES, Manifest, Snapshot
 
-_MAX_MANIFEST_BYTES = 64 * 1_048_576
 _SOURCE_ENDINGS = {".yaml", ".json", ".avsc", ".ttl", ".tsv", ".rdf", ".pem"}
 
 
@@ -40,7 +39,7 @@ class RegistryFolder:
 
     def manifest(self, version: int) -> Manifest:
         """The manifest of one version."""
-        return Manifest.read(self._read(self._manifest_path(version), _MAX_MANIFEST_BYTES))
+        return Manifest.read(self._read(self._manifest_path(version), MAX_MANIFEST_BYTES))
 
     def load(self, version: int) -> Snapshot:
         """The snapshot of one version, every file verified."""

@@ -162,4 +162,4 @@ class Subject(Document):
     compatibility: str = "BACKWARD"
     owner: Member_
     title: Texts
-    versions: dict[str, Version]
+    versions: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}$")], Version]

@@ -24,6 +24,7 @@ from xroad_lite.registry.models import Subsystem as SubsystemEntry
 
 _SUBJECT = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/subject\.yaml")
 MAX_FILES = 100_000
+MAX_MANIFEST_BYTES = 64 * 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Manifest:
     @classmethod
     def read(cls, data: bytes) -> Manifest:
         """Read a manifest's bytes; ``RegistryError`` if they are none."""
-        value = read_json("the snapshot", data)
+        value = read_json("the snapshot", data, limit=MAX_MANIFEST_BYTES)
         try:
             files = {
                 str(path): (int(one["length"]), str(one["sha256"]))
@@ -125,7 +126,7 @@ class Snapshot:
                 )
         self.manifest = manifest
         self._files = {path: files[path] for path in manifest.files}
-        self._schemas: dict[str, SchemaVersion | None] = {}
+        self._schemas: dict[str, SchemaVersion] = {}
 
     @property
     def name(self) -> str:
@@ -211,9 +212,10 @@ class Snapshot:
 
     def schema(self, iri: str) -> SchemaVersion | None:
         """The schema version with this IRI, if it is here; drafts are not."""
-        if iri not in self._schemas:
-            self._schemas[iri] = self._read_schema(iri)
-        return self._schemas[iri]
+        found = self._schemas.get(iri) or self._read_schema(iri)
+        if found is not None:  # what is not here is not remembered: anybody can name it
+            self._schemas[iri] = found
+        return found
 
     def latest_schema(self, type_: str) -> SchemaVersion | None:
         """The newest active version of a message type's schema."""

@@ -46,6 +46,11 @@ class _Node:
     contains: list[int] = field(default_factory=list)
     names: list[int] = field(default_factory=list)
 
+    def multiplies(self) -> bool:
+        """Whether more than one schema may apply to one value through this one."""
+        others = (self.in_place, self.patterns, self.contains, self.names)
+        return bool(self.dynamic) or sum(map(len, others)) > 1
+
 
 @dataclass(slots=True)
 class _Cost:
@@ -82,6 +87,8 @@ def body_depth(documents: Documents) -> int:
     """
     nodes = _Graph(documents).nodes
     order = _ordered(nodes)
+    if not any(node.multiplies() for node in nodes):
+        return MAX_BODY_DEPTH
     totals = [0] * len(nodes)
     for depth in range(MAX_BODY_DEPTH + 1):
         below, totals = totals, _totals(nodes, order, totals)

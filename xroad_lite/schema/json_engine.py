@@ -16,7 +16,7 @@ from xroad_lite import strict_json
 from xroad_lite.errors import SchemaError
 from xroad_lite.schema.dialects import URIS
 from xroad_lite.schema.expansion import MAX_BODY_DEPTH, body_depth
-from xroad_lite.schema.limits import check_size, deeper_than
+from xroad_lite.schema.limits import deeper_than
 from xroad_lite.schema.personal import Marks
 from xroad_lite.schema.pointers import pointer
 from xroad_lite.schema.references import BASE, Documents, Place
@@ -90,7 +90,6 @@ def compile_json(document: Any, resources: Mapping[str, Any]) -> JSONEngine:
         raise SchemaError(
             "schema.invalid", "a JSON Schema is an object, true or false: got something else"
         )
-    check_size(document)
     documents = Documents(document, resources)
     _check_metaschema(documents.root)
     depth = body_depth(documents)

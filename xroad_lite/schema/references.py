@@ -82,6 +82,7 @@ class Documents:
     _anchors: dict[str, Place] = field(default_factory=dict)
     _dynamic: dict[str, list[Place]] = field(default_factory=dict)
     _addresses: dict[str, Any] = field(default_factory=dict)
+    _resolved: dict[tuple[str, str], Place] = field(default_factory=dict)
     _values: int = 0
 
     @property
@@ -138,7 +139,13 @@ class Documents:
 
     def resolve(self, place: Place, reference: str) -> Place:
         """What a ``$ref`` at a place names; ``SchemaError`` where no file given here has it."""
-        uri, fragment = urldefrag(_join(place.base, reference))
+        key = (place.base, reference)
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(*key)
+        return self._resolved[key]
+
+    def _resolve(self, base: str, reference: str) -> Place:
+        uri, fragment = urldefrag(_join(base, reference))
         target = self._document(uri, reference)
         if not fragment:
             return target
@@ -168,6 +175,8 @@ class Documents:
 
 def referred(documents: Documents, place: Place, keyword: str = "$ref") -> Place | None:
     """What the reference of one schema names; a ``$dynamicRef`` names its static target here."""
+    if place.schema is True or place.schema is False or keyword not in place.schema:
+        return None
     reference = place.keywords().get(keyword)
     if not isinstance(reference, str) or (keyword == "$dynamicRef" and place.draft == 7):
         return None

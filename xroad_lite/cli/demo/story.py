@@ -16,7 +16,7 @@ from typing import Any
 
 from xroad_lite.cli.demo import attacks, records, world
 from xroad_lite.cli.demo.institutions import BIRTHS, CODES
-from xroad_lite.errors import TransportError
+from xroad_lite.errors import LogError, TransportError
 from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.registry import RegistryFolder
@@ -287,12 +287,10 @@ class Story:
         shutil.copyfile(log, copy)
         store = Store(log, readonly=True)
         try:
-            index = store.size // 2
-            leaf = store.leaf(index)
+            data = bytearray(copy.read_bytes())
+            index, place = _place_of_an_entry(store, data)
         finally:
             store.close()
-        data = bytearray(copy.read_bytes())
-        place = data.index(leaf) + len(leaf) // 2
         data[place] ^= 1
         copy.write_bytes(data)
         found = self._verify(copy)
@@ -318,6 +316,16 @@ class Story:
             "unproven": found.unproven,
             "differences": [str(difference) for difference in found.differences],
         }
+
+
+def _place_of_an_entry(store: Store, data: bytearray) -> tuple[int, int]:
+    """An entry, and where in the file a byte of it lies; sqlite may have split long ones."""
+    for index in range(store.size // 2, store.size):
+        leaf = store.leaf(index)
+        part = leaf[len(leaf) // 2 :][:32]
+        if data.count(part) == 1:
+            return index, data.index(part)
+    raise LogError("log.store", "no entry of the log was found in its file")
 
 
 def _numbers(one: _Institution) -> dict[str, int]:

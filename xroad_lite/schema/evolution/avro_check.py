@@ -9,13 +9,12 @@ reads it (Apache Avro 1.12 specification, "Schema Resolution" and "Logical Types
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from xroad_lite.errors import SchemaError
-from xroad_lite.schema.avro_types import defined_names
+from xroad_lite.schema.avro_types import AvroDocuments
 from xroad_lite.schema.evolution.findings import Incompatibility
 from xroad_lite.schema.evolution.modes import Question
 from xroad_lite.schema.limits import check_size
@@ -36,11 +35,11 @@ _MAX_DEPTH = 60
 
 def check_avro(question: Question, resources: Mapping[str, Any]) -> list[Incompatibility]:
     """What the reader cannot read of what the writer may write."""
-    from avro.compatibility import ReaderWriterCompatibilityChecker
+    from avro.compatibility import ReaderWriterCompatibilityChecker as Checker
 
     reader = _parsed(question.reader, resources)
     writer = _parsed(question.writer, resources)
-    walk = _Walk(ReaderWriterCompatibilityChecker(), question)
+    walk = _Walk(Checker(), question)  # type: ignore[no-untyped-call]
     try:
         walk.compare(reader, writer, ())
     except RecursionError:
@@ -58,8 +57,11 @@ def _parsed(document: Any, resources: Mapping[str, Any]) -> Any:
 
     check_size(document)
     names = Names()
-    for resource in _needed(document, resources):
-        _made(resource, names, make_avsc_object, AvroException)
+    if resources:
+        needed = AvroDocuments(resources)
+        needed.read(document)
+        for resource in needed.order[:-1]:
+            _made(resource, names, make_avsc_object, AvroException)
     return _made(document, names, make_avsc_object, AvroException)
 
 
@@ -70,29 +72,6 @@ def _made(document: Any, names: Any, make: Any, refused: type[Exception]) -> Any
         raise SchemaError(
             "schema.invalid", f"the schema is no Avro: {shortened(str(error))}"
         ) from None
-
-
-def _needed(document: Any, resources: Mapping[str, Any]) -> list[Any]:
-    """The resources whose names a document mentions, and those that they need, these first."""
-    where = {name: key for key, one in resources.items() for name in defined_names(one)}
-    order: dict[str, Any] = {}
-    pending: list[tuple[str, Any]] = [("", document)]
-    while pending:
-        key, one = pending.pop()
-        order.pop(key, None)
-        order[key] = one  # again at the end: whoever needs it stands before
-        mentioned = json.dumps(one)
-        own = set(defined_names(one))
-        for name, other in where.items():
-            short = name.rpartition(".")[2]
-            if (name not in own and other != key and f'"{name}"' in mentioned) or (
-                f'"{short}"' in mentioned and name not in own and other != key
-            ):
-                if len(order) > len(resources) + 1:
-                    break
-                pending.append((other, resources[other]))
-    del order[""]
-    return list(order.values())[::-1]
 
 
 @dataclass(slots=True)

@@ -9,8 +9,9 @@ negative number is that schema's complement. Every statement has a complement of
     array    least/most (length), unique, items (Items: all positions),
              item (position, number: that item is there and fits),
              item_from (position, number: some item from there on fits), count (number, how many)
-    object   least/most (fields), has (name), fields (Fields: all fields), names (number),
-             value (name, number: that field is there and fits), some (Some: a field is there)
+    object   least/most (fields), has (names), lacks (name), fields (Fields: all fields),
+             names (number: all names fit), some (Some: a field is there),
+             value (name, number: that field is there and fits)
     boolean  among (values)
     any      opaque (a text): nothing is known but that it is the same wherever the text is
 """
@@ -107,6 +108,14 @@ def most(limit: Any, left_out: bool = False) -> Literal:
     return Literal("most", (limit, left_out))
 
 
+def _not_has(names: frozenset[str]) -> Formula:
+    return Or(tuple(Literal("lacks", (name,)) for name in sorted(names)))
+
+
+def _not_lacks(name: str) -> Formula:
+    return Literal("has", (frozenset((name,)),))
+
+
 def _not_items(items: Items) -> Formula:
     wrong = [Literal("item", (at, -number)) for at, number in enumerate(items.first)]
     return Or((*wrong, Literal("item_from", (len(items.first), -items.rest))))
@@ -152,6 +161,8 @@ def _not_names(number: int) -> Formula:
 _TURNED: dict[str, Callable[..., Formula]] = {
     "least": lambda limit, left_out: most(limit, not left_out),
     "most": lambda limit, left_out: least(limit, not left_out),
+    "has": _not_has,
+    "lacks": _not_lacks,
     "items": _not_items,
     "item": _not_item,
     "item_from": _not_item_from,

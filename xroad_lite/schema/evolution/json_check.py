@@ -17,18 +17,15 @@ from xroad_lite.schema.evolution.modes import Question
 from xroad_lite.schema.evolution.proof import Prover
 from xroad_lite.schema.evolution.reading import ANNOTATIONS, Reader
 from xroad_lite.schema.json_engine import compile_json
-from xroad_lite.schema.references import Documents
 
 
 def check_json(question: Question, resources: Mapping[str, Any]) -> list[Incompatibility]:
     """What the reader refuses of what the writer may write."""
-    for document in (question.reader, question.writer):
-        compile_json(document, resources)
+    reader = compile_json(question.reader, resources).marks.documents
     if _text(question.reader) == _text(question.writer):
         return []
+    writer = compile_json(question.writer, resources).marks.documents
     prover = Prover(Reader())
-    reader = Documents(question.reader, resources)
-    writer = Documents(question.writer, resources)
     wide = prover.reader.number(reader.root, reader)
     narrow = prover.reader.number(writer.root, writer)
     explainer = Explainer(prover, question.reader_name, question.writer_name)

@@ -97,7 +97,9 @@ def contradictory(literals: Sequence[Literal], is_empty: IsEmpty, made: Made) ->
 
 def _sort(found: _Object, li: Literal) -> None:
     if li.name == "has":
-        (found.present if li.positive else found.absent).add(li.args[0])
+        found.present |= li.args[0]
+    elif li.name == "lacks":
+        found.absent.add(li.args[0])
     elif li.name == "fields":
         found.groups.append(li.args[0])
     elif li.name == "value":

@@ -162,8 +162,8 @@ class _Reading:
 
     def _exactly_fields(self, value: dict[str, Any]) -> Formula:
         named = {name: self.reader.made({"const": item}) for name, item in value.items()}
-        has = tuple(Literal("has", (name,)) for name in named)
-        return And((*has, Literal("fields", (Fields(named, (), -ANYTHING),))))
+        has = Literal("has", (frozenset(named),))
+        return And((has, Literal("fields", (Fields(named, (), -ANYTHING),))))
 
     def _combinations(self, keywords: Mapping[str, Any]) -> Iterator[Formula]:
         inner = [self._inner(self.place.within(s)) for s in keywords.get("allOf", ())]
@@ -253,8 +253,8 @@ class _Reading:
 
     def _object(self, keywords: Mapping[str, Any]) -> Iterator[Formula]:
         yield from _lengths(keywords, "minProperties", "maxProperties")
-        for name in keywords.get("required", ()):
-            yield Literal("has", (name,))
+        if keywords.get("required"):
+            yield Literal("has", (frozenset(keywords["required"]),))
         if any(word in keywords for word in _FIELD_WORDS):
             named = {n: self._at(s) for n, s in keywords.get("properties", {}).items()}
             by_pattern = keywords.get("patternProperties", {}).items()
@@ -270,10 +270,10 @@ class _Reading:
         for word in _DEPENDENCIES[self.place.draft]:
             for name, needed in keywords.get(word, {}).items():
                 if isinstance(needed, list):
-                    then: Formula = And(tuple(Literal("has", (other,)) for other in needed))
+                    then: Formula = Literal("has", (frozenset(needed),))
                 else:
                     then = self._inner(self.place.within(needed))
-                yield Or((Literal("has", (name,), positive=False), then))
+                yield Or((Literal("lacks", (name,)), then))
 
     def _unevaluated_fields(self, keywords: Mapping[str, Any]) -> Iterator[Formula]:
         if "unevaluatedProperties" not in keywords or self.place.draft == 7:

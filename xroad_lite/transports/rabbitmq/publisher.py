@@ -7,6 +7,7 @@ over before it has seen that: only then can it send everything again in the old 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from xroad_lite.transports.rabbitmq.link import Link, LinkState
 from xroad_lite.transports.rabbitmq.probe import Answer, Probe
 
 CHECK_SECONDS = 3.0
+STALL_SECONDS = 5.0
+LONGEST_STALL = 80.0
 _CHUNK = 262_144
 _POISON = range(400, 600)  # the broker's answer to something that we sent, not to its own shutdown
 
@@ -41,6 +44,7 @@ class _Sent:
     size: int
     key: str
     message_id: str
+    at: float
     returned: bool = False
 
 
@@ -65,6 +69,7 @@ class Publisher:
         self._outcomes: list[tuple[int, Outcome]] = []
         self._fenced = False
         self._careful = 0
+        self._patience = STALL_SECONDS
         self._channel: Any = None
         self._link = Link(
             loop,
@@ -189,6 +194,25 @@ class Publisher:
             self._channel = channel
         self._notify()
         self.pump()
+        self._watch(channel)
+
+    def _watch(self, channel: Any) -> None:
+        """Give the connection up when a confirm does not come at all.
+
+        A quorum queue that is just being recovered may swallow what is published to it (seen on
+        3.10.8, right after a restart). Without a majority it is slow for good reason: so the
+        patience doubles each time.
+        """
+        if channel is not self._channel:
+            return
+        oldest = next(iter(self._sent.values()), None)
+        if oldest is None:
+            self._patience = STALL_SECONDS
+        elif not self.state.blocked and time.monotonic() - oldest.at > self._patience:
+            self._link.drop(f"no confirm within {self._patience:.0f} s", at_once=True)
+            self._patience = min(LONGEST_STALL, 2 * self._patience)
+            return
+        self._link.loop.call_later(1.0, lambda: self._watch(channel))
 
     def _channel_closed(self, _channel: Any, error: Any) -> None:
         if getattr(error, "reply_code", 0) in _POISON:
@@ -259,7 +283,8 @@ def message_header(parcel: Parcel, channel: int, message_id: str) -> bytes:
 
 def _sent(parcel: Parcel) -> _Sent:
     key = names.routing_key(parcel.recipient, parcel.lane)
-    return _Sent(parcel.tag, len(parcel.body), key, parcel.attributes.get("id", str(parcel.tag)))
+    message_id = parcel.attributes.get("id", str(parcel.tag))
+    return _Sent(parcel.tag, len(parcel.body), key, message_id, time.monotonic())
 
 
 def _up_to(numbers: dict[int, _Sent], last: int) -> list[int]:

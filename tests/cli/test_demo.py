@@ -1,0 +1,129 @@
+"""The demo, whole, as a program would run it."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+PATIENTS = Path(__file__).parents[3] / "shared" / "data"
+COMMAND = [sys.executable, "-m", "xroad_lite.cli", "demo", "--json"]
+
+
+def demo(*options, timeout=110):
+    """Run the demo; gives its report and exit code."""
+    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=timeout)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout), done.returncode
+
+
+def bad_lines(folder):
+    """Real-looking lines, some of which cannot become a registration."""
+    birth = {
+        "resourceType": "Patient",
+        "identifier": [{"value": "B-1"}],
+        "birthDate": "2026-02-03",
+        "name": [{"family": "Rojas", "given": ["Ana"]}],
+    }
+    animal = {"url": "http://hl7.org/fhir/StructureDefinition/patient-animal"}
+    lines = [
+        json.dumps(birth),
+        "this is not JSON",
+        json.dumps(birth | {"resourceType": "Observation"}),
+        json.dumps({key: value for key, value in birth.items() if key != "birthDate"}),
+        json.dumps({key: value for key, value in birth.items() if key != "identifier"}),
+        json.dumps(birth | {"extension": [animal]}),
+        "",
+        json.dumps(birth | {"birthDate": "2026-02", "identifier": [{"value": "B-2"}]}),
+        json.dumps(birth),
+        '{"resourceType": "Patient", "resourceType": "Patient"}',
+        json.dumps(
+            {k: v for k, v in birth.items() if k != "name"} | {"identifier": [{"value": "B-3"}]}
+        ),
+    ]
+    file = folder / "lines.ndjson"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_demo_accounts_for_every_line_and_refuses_every_attack(tmp_path):
+    """Bad lines are refused with their number and a true reason; the rest is registered."""
+    report, code = demo("--input", str(bad_lines(tmp_path)))
+    assert code == 0, report
+    assert report["ok"]
+    assert report["input"] == report["registered"] + len(report["refused"]) == 10
+    found = {one["line"]: (one["check"], one["code"]) for one in report["refused"]}
+    assert found == {
+        2: (1, "input.not_json"),
+        3: (8, "schema.invalid"),
+        4: (8, "schema.invalid"),
+        5: (8, "schema.invalid"),
+        6: (8, "schema.invalid"),
+        8: (9, "semantics.unreadable"),
+        9: (None, "citizens.already_registered"),
+        10: (1, "input.not_json"),
+    }
+    assert [one["check"] for one in report["attacks"]] == [1, 2, 3, 4, 5, 5, 5, 6, 7, 8, 9, None]
+    assert all(one["ok"] and one["kept"] for one in report["attacks"])
+    assert report["logs_verified"]
+    assert report["tamper_found"]
+    assert report["replay_equal"]
+    assert report["institutions"]["civil"]["duplicates"] == 1
+
+
+@pytest.mark.skipif(not PATIENTS.is_dir(), reason="the real data is not beside this checkout")
+def test_demo_accounts_for_real_patients():
+    """Every one of 200 generated patients is registered or refused with a reason."""
+    report, code = demo("--input", str(PATIENTS / "synthea-patients.ndjson"))
+    assert code == 0, report
+    assert report["input"] == 200
+    assert report["registered"] + len(report["refused"]) == 200
+    assert report["institutions"]["health"]["sent"] == 200 - sum(
+        one["by"] == "health" for one in report["refused"]
+    )
+    assert report["institutions"]["welfare"]["received"] == report["registered"]
+
+
+def test_demo_survives_the_death_of_its_processes(tmp_path):
+    """Twenty SIGKILLs at random points: nothing lost, every effect exactly once."""
+    folder = tmp_path / "kept"
+    stop = threading.Event()
+    killed = []
+
+    def kill():
+        draw = random.Random(20)
+        while len(killed) < 20 and not stop.is_set():
+            time.sleep(draw.uniform(0.05, 0.5))
+            name = draw.choice(("health", "civil", "welfare", "tax"))
+            try:
+                pid = int((folder / "nodes" / name / "pid").read_text())
+                os.kill(pid, signal.SIGKILL)
+                killed.append(name)
+            except (OSError, ValueError):
+                continue
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        report, code = demo("--messages", "300", "--keep", str(folder))
+    finally:
+        stop.set()
+        killer.join()
+    assert code == 0, report
+    assert report["registered"] == 300
+    assert report["logs_agree"]
+    assert report["restarts"] >= 10, killed
+    assert report["institutions"]["welfare"]["handled"] == 300
+
+
+def test_demo_refuses_a_file_that_is_not_there():
+    """A wrong path is said in words, with exit code 2."""
+    report, code = demo("--input", "/nonexistent.ndjson")
+    assert code == 2
+    assert report["error"]["code"] == "config.input"
