@@ -140,7 +140,7 @@ class Instance:
     def said(
         self,
         draft: Draft,
-        source: str,
+        speaker: str,
         snapshot: Snapshot | None,
         *,
         signer: KeySigner | None = None,
@@ -150,12 +150,12 @@ class Instance:
     ) -> Sealed:
         """Prepare honestly under the first snapshot, change the attributes, then seal."""
         snapshot = snapshot or self.first
-        (ready,) = prepare(draft, self.first, source, NOW)
-        signer = signer or self.signers[source]
+        (ready,) = prepare(draft, self.first, speaker, NOW)
+        signer = signer or self.signers[speaker]
         honest = seal_ready(
             ready,
             signer,
-            me=source,
+            me=speaker,
             message_id=new_message_id(at),
             event_id=None,
             sequence=1,

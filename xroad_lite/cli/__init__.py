@@ -8,6 +8,7 @@ import traceback
 import typer
 
 from xroad_lite.cli import output
+from xroad_lite.cli.broker import broker_app
 from xroad_lite.cli.demo.command import demo
 from xroad_lite.cli.doctor import doctor
 from xroad_lite.cli.init import init
@@ -27,6 +28,7 @@ for command in (demo, init, doctor, send, request, status):
     app.command()(command)
 app.add_typer(ca_app, name="ca")
 app.add_typer(registry_app, name="registry")
+app.add_typer(broker_app, name="broker")
 app.add_typer(log_app, name="log")
 app.add_typer(dead_app, name="dead")
 

@@ -38,7 +38,7 @@ def send(
     """Publish one event to everybody whom an agreement lets have it."""
     from xroad_lite.node import Node
 
-    value = _read_body(body)
+    value = read_body(body)
     with Node.open(node, talk=output.say) as opened:
         event = opened.publish(type, value, subject=subject, purpose=purpose)
         ends = time.monotonic() + wait
@@ -75,7 +75,7 @@ def request(
     """Ask another subsystem a question, and print its answer."""
     from xroad_lite.node import Node
 
-    value = _read_body(body)
+    value = read_body(body)
     with Node.open(node, talk=output.say) as opened:
         answer = opened.request(
             recipient, type, value, purpose=purpose, reads=reads, timeout=timeout
@@ -125,7 +125,8 @@ def status(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
     output.give(found, people)
 
 
-def _read_body(source: str) -> Any:
+def read_body(source: str) -> Any:
+    """A JSON body from a file, or from standard input for `-`."""
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:

@@ -6,6 +6,7 @@ Does not exchange messages: ``node`` does.
 from __future__ import annotations
 
 from xroad_lite.stewardship.authority import Authority, Identity
+from xroad_lite.stewardship.broker import routes
 from xroad_lite.stewardship.cross_checks import Finding, check_registry
 from xroad_lite.stewardship.development import DevelopmentInstance
 from xroad_lite.stewardship.publication import bundled_files, publish
@@ -18,4 +19,5 @@ __all__ = [
     "bundled_files",
     "check_registry",
     "publish",
+    "routes",
 ]

@@ -35,15 +35,20 @@ def open_transport(
     """The transport at ``uri`` for ``me``; relative paths are below ``base``; ``max_body``
     is the largest body in bytes that is read whole.
 
-    ``embedded:FILE`` is the sqlite3 bus of one machine. ``ConfigurationError`` for other addresses.
+    ``embedded:FILE`` is the sqlite3 bus of one machine, ``amqp://…`` and ``amqps://…`` a RabbitMQ
+    (docs/rabbitmq.md). ``ConfigurationError`` for other addresses.
     """
     scheme, _, rest = uri.partition(":")
     if scheme == "embedded" and rest:
         from xroad_lite.transports.embedded import EmbeddedTransport
 
         return EmbeddedTransport(base / rest, me, max_body=max_body)
+    if scheme in ("amqp", "amqps"):
+        from xroad_lite.transports.rabbitmq.transport import RabbitTransport
+
+        return RabbitTransport(uri, me, base=base, max_body=max_body)
     raise ConfigurationError(
         "config.transport",
-        f"got the transport address {uri!r}: expected embedded:FILE",
+        f"got a transport address of the scheme {scheme!r}: expected embedded:FILE or amqp://…",
         hint="set transport in node.yaml",
     )

@@ -38,6 +38,13 @@ def demo(
             help="Keep logs, keys and registry in this new folder.", envvar="XROAD_LITE_KEEP"
         ),
     ] = None,
+    amqp: Annotated[
+        str | None,
+        typer.Option(
+            help="A RabbitMQ instead of a file: amqp://USER:PASSWORD@HOST, a user who may declare.",
+            envvar="XROAD_LITE_DEMO_AMQP",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """A day of four institutions: births, registrations, allowances, questions, attacks.
@@ -48,10 +55,10 @@ def demo(
     """
     _check_paths(input, keep)
     if keep is not None:
-        _run(keep.resolve(), messages, input, kept=True)
+        _run(keep.resolve(), messages, input, amqp, kept=True)
         return
     with tempfile.TemporaryDirectory(prefix="xroad-lite-demo-") as temporary:
-        _run(Path(temporary), messages, input, kept=False)
+        _run(Path(temporary), messages, input, amqp, kept=False)
 
 
 def _check_paths(given: Path | None, keep: Path | None) -> None:
@@ -67,14 +74,14 @@ def _check_paths(given: Path | None, keep: Path | None) -> None:
         )
 
 
-def _run(folder: Path, messages: int, given: Path | None, *, kept: bool) -> None:
+def _run(folder: Path, messages: int, given: Path | None, amqp: str | None, *, kept: bool) -> None:
     from xroad_lite.cli.demo.story import Story, prepare_input
 
     count = prepare_input(folder, messages, given)
     if count == 0:
         raise ConfigurationError("config.input", f"{given} holds no line that is not blank")
     with output.progress("starting four institutions") as progress:
-        report = Story(folder, progress).run(count)
+        report = Story(folder, progress, amqp=amqp).run(count)
     if not kept:
         report["folder"] = None
         report["tamper"]["file"] = None

@@ -21,6 +21,7 @@ from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.registry import RegistryFolder
 from xroad_lite.replay import replay_log
+from xroad_lite.stewardship import routes
 
 QUESTIONS = 20
 _STALL_SECONDS = 60.0
@@ -87,11 +88,13 @@ class _Institution:
 class Story:
     """One run of the demo in ``folder``."""
 
-    def __init__(self, folder: Path, progress: Progress, *, transport: str | None = None) -> None:
+    def __init__(self, folder: Path, progress: Progress, *, amqp: str | None = None) -> None:
         self._folder = folder
         self._progress = progress
         self._began = time.monotonic()
-        world.build(folder, now=time.time(), transport=transport)
+        world.build(folder, now=time.time(), transport=amqp)
+        if amqp is not None:
+            _prepare_broker(folder, amqp)
         self._institutions = {name: _Institution(name, folder) for name in world.INSTITUTIONS}
 
     def run(self, count: int) -> dict[str, Any]:
@@ -316,6 +319,16 @@ class Story:
             "unproven": found.unproven,
             "differences": [str(difference) for difference in found.differences],
         }
+
+
+def _prepare_broker(folder: Path, uri: str) -> None:
+    """Declare what the registry asks for, empty of what an earlier demo left behind."""
+    from xroad_lite.transports.rabbitmq.administration import declare, remove
+    from xroad_lite.transports.rabbitmq.topology import plan
+
+    planned = plan(routes(RegistryFolder(folder / "registry").newest()))
+    remove(planned, uri)
+    declare(planned, uri)
 
 
 def _place_of_an_entry(store: Store, data: bytearray) -> tuple[int, int]:

@@ -81,7 +81,15 @@ class Explainer:
     ) -> None:
         if keyword in ANNOTATIONS or keyword in _WITH_ANOTHER or keyword.startswith("x-"):
             return
+        if keyword in ("properties", "required"):
+            whole = _only(place, {keyword: place.keywords()[keyword]})
+            if self.covers(written, self.prover.reader.number(whole, documents)):
+                return
         for part, below in _parts(place, documents, keyword):
+            if below is not None and below.step not in (None, "*"):
+                inner = self.prover.reader.number(below.place, documents)
+                if self.covers(self._inside(written, str(below.step)), inner):
+                    continue  # what is surely said of the field is enough
             number = self.prover.reader.number(part, documents)
             if below is None and not self.covers(written, number):
                 self.add(keyword, path, part.keywords().get(keyword))
@@ -114,16 +122,16 @@ class Explainer:
                 continue
             seen.add(number)
             place, documents = self.prover.reader.places[number - 1]
-            for keyword, name, below in place.subschemas():
-                if keyword not in place.keywords():
-                    continue
-                if keyword == "allOf":
-                    pending.append(self.prover.reader.number(below, documents))
-                elif _applies(keyword, name, place, step):
-                    found.add(self.prover.reader.number(below, documents))
+            keywords = place.keywords()
+            pending += [self._number(place, s, documents) for s in keywords.get("allOf", ())]
+            for schema in _applying(keywords, step):
+                found.add(self._number(place, schema, documents))
             if (target := referred(documents, place)) is not None:
                 pending.append(self.prover.reader.number(target, documents))
         return frozenset(found)
+
+    def _number(self, place: Place, schema: Any, documents: Documents) -> int:
+        return self.prover.reader.number(place.within(schema), documents)
 
     def add(self, keyword: str, path: tuple[str, ...], value: Any) -> None:
         """Add a finding about one keyword, unless it is known."""
@@ -194,11 +202,13 @@ def _only(place: Place, schema: dict[str, Any]) -> Place:
     return Place(schema, place.base, place.draft)
 
 
-def _applies(keyword: str, name: str, place: Place, step: str) -> bool:
-    if keyword == "properties":
-        return name == step
+def _applying(keywords: Mapping[str, Any], step: str) -> Iterator[Any]:
+    """The schemas that surely apply to a field, or (``*``) to the items or other fields."""
+    named = keywords.get("properties", {})
     if step == "*":
-        return keyword in ("items", "additionalProperties") and not name
-    declared = place.keywords().get("properties", {})
-    patterns = place.keywords().get("patternProperties")
-    return keyword == "additionalProperties" and step not in declared and not patterns
+        inner = (keywords.get("items"), keywords.get("additionalProperties"))
+        yield from (schema for schema in inner if isinstance(schema, dict | bool))
+    elif step in named:
+        yield named[step]
+    elif "additionalProperties" in keywords and "patternProperties" not in keywords:
+        yield keywords["additionalProperties"]

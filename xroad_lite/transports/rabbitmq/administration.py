@@ -1,4 +1,4 @@
-"""Makes a broker as a plan says; does not delete queues, exchanges or users.
+"""Makes a broker as a plan says; deletes nothing unless ``remove`` is called.
 
 Exchanges, queues and bindings go over AMQP. Users, permissions and policies go through
 ``rabbitmqctl``, in one call: its definitions are what the management API takes too.
@@ -122,6 +122,18 @@ def declare(plan: Plan, uri: str, *, base: Path = Path(), stale: Sequence[Bindin
             target = one.queue.removeprefix(TO_EXCHANGE)
             unbind = channel.queue_unbind if target == one.queue else channel.exchange_unbind
             unbind(target, one.exchange, one.key)
+
+
+def remove(plan: Plan, uri: str, *, base: Path = Path()) -> None:
+    """Delete the plan's queues with all that lies in them, and its exchanges, over AMQP.
+
+    For an instance that ends, and for one that must begin empty.
+    """
+    with _channel(uri, base) as channel:
+        for queue in plan.queues:
+            channel.queue_delete(queue)
+        for exchange in plan.exchanges:
+            channel.exchange_delete(exchange)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pika
 from pika import frame, spec
-from pika.exceptions import InvalidFrameError
+from pika.exceptions import InvalidFrameError, StreamLostError
 
 from xroad_lite.transports.rabbitmq.address import Address
 from xroad_lite.transports.rabbitmq.frames import FRAME_MAX, read_content_header
@@ -26,7 +26,7 @@ _RECEIVE_BYTES = 65_536
 _CONNECT_SECONDS = 5.0
 _HANDSHAKE_SECONDS = 10.0
 
-# Each failed attempt is eight errors to pika. Ours are in the status; who wants pika's sets a level.
+# A failed attempt is eight errors to pika. Ours are in the status; for pika's own, set a level.
 if logging.getLogger("pika").level == logging.NOTSET:
     logging.getLogger("pika").setLevel(logging.CRITICAL)
 
@@ -58,6 +58,10 @@ class BoundedConnection(pika.SelectConnection):  # type: ignore[misc]
     def emit(self, data: bytes) -> None:
         """Write frames that are already bytes."""
         self._output_marshaled_frames([data])
+
+    def abort(self, reason: str) -> None:
+        """Close the stream without asking the broker."""
+        self._terminate_stream(StreamLostError(reason))
 
     @property
     def frame_max(self) -> int:

@@ -19,6 +19,7 @@ from xroad_lite.transports.rabbitmq.connection import BoundedConnection, paramet
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 8.0
+CLOSE_SECONDS = 1.5
 _STABLE_SECONDS = 5.0
 
 
@@ -93,12 +94,19 @@ class Link:
         return self._ended and (self._connection is None or self._connection.is_closed)
 
     def _close(self) -> None:
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             return
         try:
-            self._connection.close()
+            connection.close()
         except ConnectionWrongStateError:  # closing already
             return
+        self.loop.call_later(CLOSE_SECONDS, lambda: self._abort(connection))
+
+    def _abort(self, connection: BoundedConnection) -> None:
+        """End a connection whose broker does not answer (a channel there may hang)."""
+        if connection is self._connection and not connection.is_closed:
+            connection.abort("the broker did not close the connection in time")
 
     def _opened(self, connection: Any) -> None:
         state = self.state

@@ -1,0 +1,44 @@
+"""Which routes a broker needs, as the registry's agreements say; does not speak to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xroad_lite.policy import PUBLISH
+from xroad_lite.registry import Agreement, Snapshot
+from xroad_lite.transports import REPLIES
+from xroad_lite.transports.rabbitmq.topology import Route
+
+
+def routes(snapshot: Snapshot) -> list[Route]:
+    """One route per sender, receiver and lane that some agreement in the snapshot allows.
+
+    An agreement that has ended and is still in the registry keeps its routes: that is its drain
+    time. Members that are suspended have none.
+    """
+    found = {
+        route
+        for agreement in snapshot.agreements
+        for route in _routes(agreement, snapshot)
+        if _active(snapshot, route)
+    }
+    return sorted(found)
+
+
+def _routes(agreement: Agreement, snapshot: Snapshot) -> Iterator[Route]:
+    provider, consumer = agreement.provider, agreement.consumer
+    for type_ in agreement.types:
+        if consumer is None:
+            for anybody in snapshot.subsystems:
+                if anybody != provider:
+                    yield Route(provider, anybody, type_, open=True)
+        elif agreement.operation == PUBLISH:
+            yield Route(provider, consumer, type_)
+        else:
+            yield Route(consumer, provider, type_)
+            yield Route(provider, consumer, REPLIES)
+
+
+def _active(snapshot: Snapshot, route: Route) -> bool:
+    parties = (snapshot.party(one) for one in (route.sender, route.recipient))
+    return all(party is not None and party.active for party in parties)
