@@ -11,6 +11,7 @@ import re
 import secrets
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
@@ -316,13 +317,17 @@ def _as_bytes(token: bytes | str) -> bytes:
         raise SealError("envelope.malformed", "a seal is ASCII: got other characters") from None
 
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+
+
 def _encode(data: bytes) -> bytes:
-    return b64encode(data, b"-_").rstrip(b"=")
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=")
 
 
 def _decode(text: bytes, part: str) -> bytes:
     try:
-        data = b64decode(text + b"=" * (-len(text) % 4), b"-_", validate=True)
+        data = a2b_base64(text.translate(_FROM_URL) + b"=" * (-len(text) % 4))
     except (Base64Error, ValueError):
         data = b""
     if not data or _encode(data) != text:
@@ -409,7 +414,10 @@ def _read_attributes(payload: bytes) -> Attributes:
             raise SealError("envelope.attribute", f"the attribute {name} is missing")
     extensions = []
     for name, value in found.items():
-        _check_attribute(name, value)
+        if name not in _REPEATED or not isinstance(value, str):
+            _check_attribute(name, value)
+        else:
+            _check_repeated(name, value)
         if name not in _KNOWN:
             extensions.append((name, value))
     if len(extensions) > MAX_EXTENSIONS:
@@ -419,6 +427,18 @@ def _read_attributes(payload: bytes) -> Attributes:
 
 
 _KNOWN = frozenset(_NAMES)
+
+
+_REPEATED = frozenset(
+    ("specversion", "profile", "source", "type", "datacontenttype", "dataschema", "agreement")
+    + ("purpose", "registry", "recipient", "projection")
+)
+"""Attributes that are alike from message to message, so that their checks are remembered."""
+
+
+@lru_cache(maxsize=4096)
+def _check_repeated(name: str, value: str) -> None:
+    _check_attribute(name, value)
 
 
 def _check_attribute(name: str, value: object) -> None:

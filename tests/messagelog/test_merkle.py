@@ -44,16 +44,28 @@ def test_root_equals_the_definition_for_every_size():
 
 def test_published_vectors():
     """The roots that certificate transparency's own implementations publish for their test data."""
-    leaves = [bytes.fromhex(one) for one in (
-        "", "00", "10", "2021", "3031", "40414243", "5051525354555657",
-        "606162636465666768696a6b6c6d6e6f")]
+    leaves = [
+        bytes.fromhex(one)
+        for one in (
+            "",
+            "00",
+            "10",
+            "2021",
+            "3031",
+            "40414243",
+            "5051525354555657",
+            "606162636465666768696a6b6c6d6e6f",
+        )
+    ]
     stored = []
     for size, leaf in enumerate(leaves):
         stored += merkle.appended(size, merkle.leaf_hash(leaf), stored.__getitem__)
     assert merkle.root(1, stored.__getitem__).hex() == (
-        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d")
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    )
     assert merkle.root(8, stored.__getitem__).hex() == (
-        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328")
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
+    )
 
 
 def test_every_inclusion_proof_verifies_and_no_other():
@@ -88,8 +100,12 @@ def test_no_changed_proof_verifies(data):
     inclusion = merkle.inclusion_proof(index, size2, READ)
     consistency = merkle.consistency_proof(size1, size2, READ)
     for proof, verify in (
-        (inclusion, lambda p: merkle.verify_inclusion(
-            index, size2, merkle.leaf_hash(LEAVES[index]), p, root2)),
+        (
+            inclusion,
+            lambda p: merkle.verify_inclusion(
+                index, size2, merkle.leaf_hash(LEAVES[index]), p, root2
+            ),
+        ),
         (consistency, lambda p: merkle.verify_consistency(size1, size2, p, root1, root2)),
     ):
         verify(proof)
@@ -104,7 +120,9 @@ def changed(data, proof):
     bad = list(proof)
     kind = data.draw(st.sampled_from(("flip", "drop", "repeat", "add", "swap")))
     if kind == "add" or not bad:
-        bad.insert(data.draw(st.integers(0, len(bad))), data.draw(st.binary(min_size=32, max_size=32)))
+        bad.insert(
+            data.draw(st.integers(0, len(bad))), data.draw(st.binary(min_size=32, max_size=32))
+        )
         return bad
     place = data.draw(st.integers(0, len(bad) - 1))
     if kind == "flip":

@@ -129,12 +129,15 @@ def read(leaf: bytes) -> Entry:
         fields = strict_json.loads(leaf)
     except strict_json.StrictJSONError as error:
         raise LogError("log.entry", f"an entry is not JSON: {error}") from None
-    if not isinstance(fields, dict) or fields.get("v") != VERSION:
+    if not isinstance(fields, dict):
+        raise LogError("log.entry", "an entry is not a JSON object")
+    _need(fields, {"v": int, "kind": str, "time": str})
+    if fields["v"] != VERSION:
         raise LogError("log.entry", f"an entry is not of version {VERSION}")
-    kind = fields.get("kind")
+    kind = fields["kind"]
     if kind not in _FIELDS:
-        raise LogError("log.entry", f"an entry is of the unknown kind {kind!r}")
-    _need(fields, {"time": str, **_FIELDS[kind]})
+        raise LogError("log.entry", f"an entry is of the unknown kind {kind!r:.80}")
+    _need(fields, _FIELDS[kind])
     if kind == "message":
         _need(fields, {"registry": str, **(_SEAL if "payload" in fields else _UNPROVEN)})
     try:

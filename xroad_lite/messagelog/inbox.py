@@ -60,12 +60,17 @@ class Inbox:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._accepting: dict[tuple[str, str, str], str] = {}
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """The identity of the seal that was accepted under this id, if one was."""
-        rows = self._store.query(
-            "SELECT identity FROM xl_accepted WHERE subscription = ? AND source = ? AND id = ?",
-            (subscription, source, message_id),
+        key = (subscription, source, message_id)
+        if self._accepting and not self._store.waits("xl_accepted"):
+            self._accepting.clear()  # by now they are in the table, or rolled back
+        if key in self._accepting:
+            return self._accepting[key]
+        rows = self._store.peek(
+            "SELECT identity FROM xl_accepted WHERE subscription = ? AND source = ? AND id = ?", key
         )
         return str(rows[0][0]) if rows else None
 
@@ -73,10 +78,10 @@ class Inbox:
         self, index: int, subscription: str, source: str, message_id: str, identity: str, at: float
     ) -> None:
         """Remember the id, so that it is accepted once."""
-        self._store.execute(
-            "INSERT INTO xl_accepted VALUES (?, ?, ?, ?, ?, ?)",
-            (subscription, source, message_id, identity, index, at),
-        )
+        with self._store.transaction():
+            key = (subscription, source, message_id)
+            self._store.insert("xl_accepted", *key, identity, index, at)
+            self._accepting[key] = identity
 
     def forget_accepted(self, before: float) -> None:
         """Drop ids so old that check 5 refuses their messages by age."""
@@ -91,10 +96,9 @@ class Inbox:
         expires: float | None,
     ) -> None:
         """Queue log entry ``index`` for its handler."""
-        self._store.execute(
-            "INSERT INTO xl_inbox VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, ?, NULL, NULL)",
-            (index, subscription, source, subject, PENDING, expires),
-        )
+        with self._store.transaction():
+            row = (index, subscription, source, subject, PENDING, 0, 0, 0, 0, expires, None, None)
+            self._store.insert("xl_inbox", *row)
 
     def due(self, now: float, limit: int, subscriptions: Collection[str]) -> list[Incoming]:
         """Messages to handle now, oldest first, none before an earlier one of source and subject.
@@ -122,8 +126,8 @@ class Inbox:
     def started(self, indexes: list[int]) -> None:
         """Mark them before their handlers run: whichever ends the process will be among them."""
         with self._store.transaction():
-            for index in indexes:
-                self._store.execute("UPDATE xl_inbox SET running = 1 WHERE idx = ?", (index,))
+            rows = [(index,) for index in indexes]
+            self._store.many("UPDATE xl_inbox SET running = 1 WHERE idx = ?", rows)
 
     def recover(self) -> None:
         """After a start: what was running when the process ended is handled alone from now on."""
@@ -149,9 +153,11 @@ class Inbox:
             (code, message, index),
         )
 
-    def done(self, index: int) -> None:
-        """Handled, expired or dropped: it waits no more."""
-        self._store.execute("DELETE FROM xl_inbox WHERE idx = ?", (index,))
+    def done(self, *indexes: int) -> None:
+        """Handled, expired or dropped: they wait no more."""
+        with self._store.transaction():
+            rows = [(index,) for index in indexes]
+            self._store.many("DELETE FROM xl_inbox WHERE idx = ?", rows)
 
     def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, oldest first."""
@@ -208,7 +214,8 @@ class Inbox:
 
     def holds(self, source: str) -> bool:
         """Whether something of this source is undecided, so that what follows must wait too."""
-        rows = self._store.query("SELECT 1 FROM xl_undecided WHERE source = ? LIMIT 1", (source,))
+        sql = "SELECT 1 FROM xl_undecided WHERE source = ? LIMIT 1"
+        rows = self._store.query(sql, (source,), table="xl_undecided")
         return bool(rows)
 
     def undecided(self, now: float) -> list[Undecided]:

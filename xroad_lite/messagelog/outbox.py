@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xroad_lite.messagelog.store import Store
 
 WAITING = "waiting"
+_RECOUNT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,16 @@ class Outbox:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._counted = len(self)
+        self._added = 0
 
     def add(self, index: int, recipient: str | None, lane: str) -> None:
         """Queue log entry ``index``; once is enough."""
-        self._store.execute(
-            "INSERT OR IGNORE INTO xl_outbox VALUES (?, ?, ?, ?, 0, 0)",
-            (index, recipient, lane, WAITING),
-        )
+        with self._store.transaction():
+            row = (index, recipient, lane, WAITING, 0, 0)
+            self._store.insert("xl_outbox", *row, verb="INSERT OR IGNORE")
+            self._counted += 1
+            self._added += 1
 
     def due(self, after: int, now: float, limit: int) -> list[Outgoing]:
         """Rows beyond index ``after`` whose route is not held back, oldest first."""
@@ -46,8 +50,9 @@ class Outbox:
     def confirmed(self, indexes: list[int]) -> None:
         """These are durable on the other side: forget them here."""
         with self._store.transaction():
-            for index in indexes:
-                self._store.execute("DELETE FROM xl_outbox WHERE idx = ?", (index,))
+            rows = [(index,) for index in indexes]
+            self._store.many("DELETE FROM xl_outbox WHERE idx = ?", rows)
+            self._counted -= len(rows)
 
     def postponed(self, index: int, state: str, next_at: float) -> None:
         """Say why a row was not taken, and when to try it again."""
@@ -60,6 +65,16 @@ class Outbox:
         """When the first row that is held back after ``now`` may be tried again, Unix seconds."""
         rows = self._store.query("SELECT min(next_at) FROM xl_outbox WHERE next_at > ?", (now,))
         return None if rows[0][0] is None else float(rows[0][0])
+
+    def has_room(self, rows: int, limit: int) -> bool:
+        """Whether ``rows`` more stay within ``limit``.
+
+        Counting is dear and rollbacks are rare: what was counted along is believed for a while,
+        and never when it would refuse.
+        """
+        if self._added >= _RECOUNT or self._counted + rows > limit:
+            self._counted, self._added = len(self), 0
+        return self._counted + rows <= limit
 
     def __len__(self) -> int:
         return int(self._store.query("SELECT count(*) FROM xl_outbox")[0][0])

@@ -14,7 +14,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ CREATE TABLE IF NOT EXISTS xl_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) 
 _FORMAT = "1"
 _ROLLBACK = re.compile(r"\brollback\b", re.IGNORECASE)
 _BUSY_SECONDS = 30.0
+_COUNT = (
+    "INSERT INTO xl_counters VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+)
 _HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _FORBIDDEN = {
     sqlite3.SQLITE_ATTACH,
@@ -90,6 +94,12 @@ class Store:
         self._depth = 0
         self._connection = self._open(readonly)
         self._size = self._count()
+        self._scope = _Scope(self)
+        self._pending: dict[str, tuple[str, list[Sequence[object]]]] = {}
+        self._edge: dict[int, bytes] | None = None
+        self._sequences: dict[tuple[str, str], int] = {}
+        self._advanced: set[tuple[str, str]] = set()
+        self._counted: dict[str, int] = {}
 
     def _open(self, readonly: bool) -> sqlite3.Connection:
         mode = "ro" if readonly else "rwc"
@@ -115,54 +125,52 @@ class Store:
         return connection
 
     def _count(self) -> int:
-        return int(self.query("SELECT coalesce(max(idx) + 1, 0) FROM xl_entries")[0][0])
+        return int(self.peek("SELECT coalesce(max(idx) + 1, 0) FROM xl_entries")[0][0])
 
     @property
     def size(self) -> int:
         """How many entries the log has, those of the open transaction included."""
         return self._size
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All or nothing; returning from the outermost one means it is on disk.
 
         ``LogError`` ``log.store`` when the disk refuses: then nothing of it is kept.
         """
-        with self._lock:
-            if self._depth == 0:
-                self._command("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                if self._depth == 1:
-                    self._size = self._count()  # an operator's command may have appended
-                yield
-            except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._roll_back()
-                raise
-            self._depth -= 1
-            if self._depth == 0:
-                try:
-                    self._command("COMMIT")
-                except LogError:
-                    self._roll_back()
-                    raise
+        return self._scope
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Inside a transaction: what fails in here alone is undone, the rest stands."""
-        with self.transaction():
-            size = self._size
-            self._command("SAVEPOINT part")
+    def _begin(self) -> None:
+        self._lock.acquire()
+        self._depth += 1
+        if self._depth == 1:
             try:
-                yield
+                self._command("BEGIN IMMEDIATE")
+                size = self._count()
+                if size != self._size:  # an operator's command has appended
+                    self._size, self._edge = size, None
+                    self._sequences.clear()
             except BaseException:
-                self._command("ROLLBACK TO part")
-                self._command("RELEASE part")
-                self._size = size
+                self._end(commit=False)
                 raise
-            self._command("RELEASE part")
+
+    def _end(self, *, commit: bool) -> None:
+        try:
+            if self._depth == 1:
+                self._finish(commit=commit)
+        finally:
+            self._depth -= 1
+            self._lock.release()
+
+    def _finish(self, *, commit: bool) -> None:
+        try:
+            if commit:
+                self._flush()
+                self._command("COMMIT")
+                return
+        except LogError:
+            self._roll_back()
+            raise
+        self._roll_back()
 
     @property
     def in_transaction(self) -> bool:
@@ -170,21 +178,79 @@ class Store:
         return self._depth > 0
 
     def _roll_back(self) -> None:
+        self._pending.clear()
+        self._counted.clear()
+        self._sequences.clear()
+        self._advanced.clear()
+        self._edge = None
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        self._size = self._count()
+            self._size = self._count()
+
+    def insert(self, table: str, *row: object, verb: str = "INSERT") -> None:
+        """Add a row, in the open transaction; rows of one table are written together."""
+        pending = self._pending.get(table)
+        if pending is None or not pending[0].startswith(verb + " INTO"):
+            if pending is not None:
+                self._flush()
+            marks = ",".join("?" * len(row))
+            pending = self._pending[table] = (f"{verb} INTO {table} VALUES ({marks})", [])
+        pending[1].append(row)
+
+    def waits(self, table: str) -> bool:
+        """Whether rows of a table wait to be written in this transaction."""
+        return table in self._pending
+
+    def peek(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows, leaving aside what waits to be written: the caller knows of that itself."""
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise LogError("log.store", f"{self.path}: {error}") from None
+
+    def _flush(self) -> None:
+        """Write what waits, so that statements which follow see it."""
+        if not (self._pending or self._counted or self._advanced):
+            return
+        pending, self._pending = self._pending, {}
+        for sql, rows in pending.values():
+            self._write(sql, rows)
+        counted, self._counted = self._counted, {}
+        if counted:
+            self._write(_COUNT, list(counted.items()))
+        advanced, self._advanced = self._advanced, set()
+        if advanced:
+            rows = [(*key, self._sequences[key]) for key in advanced]
+            self._write("INSERT OR REPLACE INTO xl_sequences VALUES (?, ?, ?)", rows)
 
     def append(self, leaf: bytes) -> int:
         """Add an entry and its tree hashes; gives its index."""
-        with self.transaction():
+        with self._scope:
             index = self._size
-            self.execute("INSERT INTO xl_entries VALUES (?, ?)", (index, leaf))
-            hashes = merkle.appended(index, merkle.leaf_hash(leaf), self.read_hash)
-            first = merkle.position(0, index)
-            rows = [(first + level, one) for level, one in enumerate(hashes)]
-            self._many("INSERT INTO xl_hashes VALUES (?, ?)", rows)
+            edge = self._right_edge()
+            one, level = merkle.leaf_hash(leaf), 0
+            place = merkle.position(0, index)
+            self.insert("xl_entries", index, leaf)
+            self.insert("xl_hashes", place, one)
+            while index >> level & 1:
+                one = merkle.node_hash(edge[level], one)
+                level += 1
+                self.insert("xl_hashes", place + level, one)
+            edge[level] = one
             self._size = index + 1
         return index
+
+    def _right_edge(self) -> dict[int, bytes]:
+        """The roots of the complete subtrees that the log now consists of, by level."""
+        if self._edge is None:
+            size = self._size
+            self._edge = {
+                level: self.read_hash(merkle.position(level, (size >> level) - 1))
+                for level in range(size.bit_length())
+                if size >> level & 1
+            }
+        return self._edge
 
     def append_message(
         self,
@@ -199,25 +265,21 @@ class Store:
     ) -> int:
         """Add a message's entry with its certificates, its body, and the search columns."""
         attributes = opened.attributes
-        with self.transaction():
+        with self._scope:
             index = self.append(leaf)
-            rows = [(thumbprint(der), der) for der in opened.chain]
-            self._many("INSERT OR IGNORE INTO xl_certificates VALUES (?, ?)", rows)
-            self.execute(
-                "INSERT INTO xl_bodies VALUES (?, ?, ?, ?)", (index, salt, body, keep_until)
-            )
-            self.execute(
-                "INSERT INTO xl_messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    index,
-                    direction,
-                    attributes.id,
-                    attributes.source,
-                    attributes.recipient,
-                    attributes.type,
-                    attributes.subject,
-                    result,
-                ),
+            for der in opened.chain:
+                self.insert("xl_certificates", thumbprint(der), der, verb="INSERT OR IGNORE")
+            self.insert("xl_bodies", index, salt, body, keep_until)
+            self.insert(
+                "xl_messages",
+                index,
+                direction,
+                attributes.id,
+                attributes.source,
+                attributes.recipient,
+                attributes.type,
+                attributes.subject,
+                result,
             )
         return index
 
@@ -265,12 +327,12 @@ class Store:
 
     def erase_expired(self, now: float, rule: str) -> int:
         """Erase the bodies whose time has come, and log that; gives how many."""
-        with self.transaction():
+        with self._scope:
             due = "keep_until IS NOT NULL AND keep_until <= ? ORDER BY idx LIMIT 1000"
             rows = self.query(f"SELECT idx FROM xl_bodies WHERE {due}", (now,))  # noqa: S608
             indexes = [row[0] for row in rows]
             if indexes:
-                self._many("DELETE FROM xl_bodies WHERE idx = ?", [(one,) for one in indexes])
+                self.many("DELETE FROM xl_bodies WHERE idx = ?", [(one,) for one in indexes])
                 self.append(entries.erasure(now, indexes, rule))
         return len(indexes)
 
@@ -286,24 +348,20 @@ class Store:
         return merkle.root(self._size, self.read_hash)
 
     def next_sequence(self, direction: str, peer: str) -> int:
-        """The next number, from 1, for a peer."""
-        self.execute(
-            "INSERT INTO xl_sequences VALUES (?, ?, 1)"
-            " ON CONFLICT (direction, peer) DO UPDATE SET last = last + 1",
-            (direction, peer),
-        )
-        rows = self.query(
-            "SELECT last FROM xl_sequences WHERE direction = ? AND peer = ?", (direction, peer)
-        )
-        return int(rows[0][0])
+        """The next number, from 1, for a peer; in a transaction."""
+        key = (direction, peer)
+        last = self._sequences.get(key)
+        if last is None:
+            rows = self.query("SELECT last FROM xl_sequences WHERE direction = ? AND peer = ?", key)
+            last = int(rows[0][0]) if rows else 0
+        self._sequences[key] = last + 1
+        self._advanced.add(key)
+        return last + 1
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
-        self.execute(
-            "INSERT INTO xl_counters VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-            (name, by),
-        )
+        with self._scope:
+            self._counted[name] = self._counted.get(name, 0) + by
 
     def counters(self) -> dict[str, int]:
         """All counters by name."""
@@ -329,6 +387,7 @@ class Store:
                 raise RuntimeError("SQL runs inside a message's handler or node.transaction()")
             if _ROLLBACK.search(sql):  # as a conflict clause or in a trigger: no authorizer sees it
                 raise RuntimeError(f"ROLLBACK would undo more than the adapter's own: {sql:.200}")
+            self._flush()
             self._connection.set_authorizer(_guest_may)
             try:
                 return self._connection.execute(sql, values).fetchall()
@@ -341,23 +400,34 @@ class Store:
             finally:
                 self._connection.set_authorizer(None)
 
-    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Rows; ``LogError`` when the store cannot be read."""
+    def query(
+        self, sql: str, values: Sequence[object] = (), *, table: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Rows; ``LogError`` when the store cannot be read.
+
+        What waits to be written is written first; where the statement reads one ``table`` alone,
+        only if rows of that table wait.
+        """
         with self._lock:
-            try:
-                return self._connection.execute(sql, values).fetchall()
-            except sqlite3.Error as error:
-                raise LogError("log.store", f"{self.path}: {error}") from None
+            if table is None or table in self._pending:
+                self._flush()
+            return self.peek(sql, values)
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """One writing statement; gives how many rows it changed."""
-        with self.transaction():
+        with self._scope:
+            self._flush()
             try:
                 return self._connection.execute(sql, values).rowcount
             except sqlite3.Error as error:
                 raise LogError("log.store", f"{self.path}: {error}") from None
 
-    def _many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """One writing statement for many rows, in the open transaction."""
+        self._flush()
+        self._write(sql, rows)
+
+    def _write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         try:
             self._connection.executemany(sql, rows)
         except sqlite3.Error as error:
@@ -373,6 +443,21 @@ class Store:
         """Close the file; what was committed stays."""
         with self._lock:
             self._connection.close()
+
+
+class _Scope:
+    """A transaction as a block; one object serves all, since the store counts the depth."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        self._store._begin()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._store._end(commit=kind is None)
 
 
 def _guest_may(action: int, first: str | None, second: str | None, *_: str | None) -> int:

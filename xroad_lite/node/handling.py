@@ -110,7 +110,9 @@ class Dispatcher:
     def _handle(self, row: Incoming, effects: Effects, now: float) -> bool:
         """Run the handler; False when the message needed none any more."""
         if row.expires is not None and row.expires < now:
-            self._finish(row, entries.EXPIRED, now)
+            with self._store.transaction():
+                self._say(row, entries.EXPIRED, now)
+                self.inbox.done(row.index)
             return False
         if row.crashes >= MAX_CRASHES:
             error = XRoadError(
@@ -150,7 +152,8 @@ class Dispatcher:
             with self._store.transaction():
                 for row, effects in group:
                     effects.write()
-                    self._finish(row, entries.HANDLED, now)
+                    self._say(row, entries.HANDLED, now)
+                self.inbox.done(*(row.index for row, _ in group))
                 for _, effects in group:
                     effects.commit()
         except BaseException:
@@ -158,12 +161,11 @@ class Dispatcher:
                 effects.undo()
             raise
 
-    def _finish(self, row: Incoming, result: str, now: float) -> None:
+    def _say(self, row: Incoming, result: str, now: float) -> None:
+        """Log what became of a message, in the open transaction."""
         attempts = row.attempts + row.crashes + 1
-        with self._store.transaction():
-            self._store.append(entries.outcome(now, row.index, result, attempts))
-            self._store.count(result)
-            self.inbox.done(row.index)
+        self._store.append(entries.outcome(now, row.index, result, attempts))
+        self._store.count(result)
 
     def _failed(self, row: Incoming, error: Exception, now: float) -> None:
         ours = _described(error)

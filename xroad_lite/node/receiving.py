@@ -108,6 +108,8 @@ class Receiver:
 
     def _again(self, now: float) -> bool:
         rows = self.inbox.undecided(now) if self.inbox.undecided_count() else []
+        if not rows:
+            return False
         decided = False
         stuck: set[str] = set()
         with self._store.transaction():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from xroad_lite.errors import SchemaError
@@ -19,18 +19,19 @@ URIS = {
 _HOPS = 8
 
 
-def draft_of(document: Any, addresses: Mapping[str, Any]) -> int:
-    """7 or 2020, by ``$schema``; a metaschema at an address counts as its own draft.
+def draft_of(document: Any, find: Callable[[str], Any], otherwise: int = 2020) -> int:
+    """7 or 2020, by ``$schema``; a metaschema that is found counts as its own draft.
 
-    Without ``$schema`` it is 2020-12, unless ``items`` is a list: only draft-07 can mean that.
+    Without ``$schema`` it is ``otherwise``, the draft of the file that refers to it, unless
+    ``items`` is a list: only draft-07 can mean that.
     """
     for _ in range(_HOPS):
         name = document.get("$schema") if isinstance(document, dict) else None
         if name is None:
-            return 7 if _lists_items(document) else 2020
+            return 7 if _lists_items(document) else otherwise
         if isinstance(name, str) and name.removesuffix("#") in NAMES:
             return NAMES[name.removesuffix("#")]
-        document = addresses.get(name) if isinstance(name, str) else None
+        document = find(name) if isinstance(name, str) else None
         if document is None:
             break
     raise SchemaError(

@@ -50,7 +50,11 @@ class Place:
         identifier = schema.get("$id") if isinstance(schema, dict) else None
         if not isinstance(identifier, str) or (self.draft == 7 and "$ref" in schema):
             return Place(schema, self.base, self.draft)
-        return Place(schema, urldefrag(_join(self.base, identifier)).url, self.draft)
+        name = schema.get("$schema")
+        draft = (
+            NAMES.get(name.removesuffix("#"), self.draft) if isinstance(name, str) else self.draft
+        )
+        return Place(schema, urldefrag(_join(self.base, identifier)).url, draft)
 
     def subschemas(self) -> Iterator[tuple[str, str, Place]]:
         """Each subschema that stands in this schema: keyword, name or position, place."""
@@ -89,11 +93,6 @@ class Documents:
     def root(self) -> Place:
         """The document itself."""
         if "" not in self.files:
-            for key, resource in self.resources.items():
-                self._addresses.setdefault(urldefrag(_join(BASE, key)).url, resource)
-                if isinstance(resource, dict) and isinstance(resource.get("$id"), str):
-                    own = urldefrag(_join(_join(BASE, key), resource["$id"])).url
-                    self._addresses.setdefault(own, resource)
             self.files[""] = self._load(BASE, self.document)
         return self.files[""]
 
@@ -104,7 +103,9 @@ class Documents:
                 "schema.too_large",
                 f"the schema and what it refers to hold more than {MAX_VALUES:,} values",
             )
-        place = Place(None, uri, draft_of(document, self._addresses)).within(document)
+        otherwise = self.files[""].draft if "" in self.files else 2020
+        draft = draft_of(document, self._resource, otherwise)
+        place = Place(None, uri, draft).within(document)
         self.loaded[uri] = place
         pending = [place]
         while pending:
@@ -162,11 +163,25 @@ class Documents:
         """Every schema loaded so far that a ``$dynamicRef`` to this name may mean."""
         return self._dynamic.get(name, [])
 
+    def _resource(self, uri: str) -> Any:
+        """The file at an address: by its key, absolute or relative, or else by its own ``$id``."""
+        for key in (uri, uri.removeprefix(BASE)):
+            if key in self.resources:
+                return self.resources[key]
+        if not self._addresses:
+            for key, resource in self.resources.items():
+                address = urldefrag(_join(BASE, key)).url
+                self._addresses.setdefault(address, resource)
+                if isinstance(resource, dict) and isinstance(resource.get("$id"), str):
+                    own = urldefrag(_join(address, resource["$id"])).url
+                    self._addresses.setdefault(own, resource)
+        return self._addresses.get(uri)
+
     def _document(self, uri: str, reference: str) -> Place:
         if uri in self.loaded:
             return self.loaded[uri]
-        if uri in self._addresses:
-            self.files[uri] = self._load(uri, self._addresses[uri])
+        if (resource := self._resource(uri)) is not None:
+            self.files[uri] = self._load(uri, resource)
             return self.files[uri]
         if (standard := _metaschema(uri)) is not None:
             return self._load(uri, standard)

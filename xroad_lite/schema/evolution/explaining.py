@@ -38,19 +38,20 @@ class Explainer:
     writer: str
     found: list[Incompatibility] = field(default_factory=list)
     exhausted: bool = False
-    _visited: set[tuple[frozenset[int], int]] = field(default_factory=set)
+    _open: set[tuple[frozenset[int], int]] = field(default_factory=set)
 
     def explain(self, written: frozenset[int], number: int, path: tuple[str, ...]) -> None:
         """Add what the schema with this number refuses of all that fits the written ones."""
         key = (written, number)
-        if self._is_enough(path) or key in self._visited or self.covers(written, number):
+        if self._is_enough(path) or key in self._open or self.covers(written, number):
             return
-        self._visited.add(key)
+        self._open.add(key)
         before = len(self.found)
         place, documents = self.prover.reader.places[abs(number) - 1]
         if number > 0 and isinstance(place.schema, dict):
             for keyword in place.keywords():
                 self._explain_keyword(written, place, documents, keyword, path)
+        self._open.discard(key)
         if len(self.found) == before and not self._is_enough(path):
             self.add("closed" if number < 0 else "schema", path, None)
 

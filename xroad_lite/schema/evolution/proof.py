@@ -20,7 +20,7 @@ from xroad_lite.schema.evolution.formulas import (
 )
 from xroad_lite.schema.evolution.reading import Reader
 
-MAX_STEPS = 100_000
+MAX_STEPS = 40_000
 _MAX_NESTING = 40
 
 

@@ -38,7 +38,6 @@ class Consumer:
         self.max_body = max_body
         self.depths: dict[str, int] = {}
         self.missing: dict[str, str] = {}
-        self.consuming = False
         self._me = me
         self._memory = memory
         self._notify = notify
@@ -57,7 +56,7 @@ class Consumer:
             on_lost=self._lost,
             on_blocked=lambda: None,
         )
-        self.end = self._link.end
+        self.end, self.recover = self._link.end, self._link.recover
 
     @property
     def state(self) -> LinkState:
@@ -127,7 +126,12 @@ class Consumer:
         )
 
     def _check(self, channel: Any) -> None:
-        if channel is self._channel and channel.is_open:
+        if channel is self._channel and channel is not None:
+            self._link.loop.call_later(CHECK_SECONDS, lambda: self._check(channel))
+            self._look(channel)
+
+    def _look(self, channel: Any) -> None:
+        if channel is self._channel and channel is not None and channel.is_open:
             Probe(channel.connection, "queue", list(self._lanes), lambda a: self._found(channel, a))
 
     def _found(self, channel: Any, answers: dict[str, Answer]) -> None:
@@ -142,12 +146,12 @@ class Consumer:
                 channel.basic_consume(
                     name, on_message_callback=lambda *_: None, consumer_tag=lanes[name]
                 )
-        self.consuming = bool(self._consumed)
-        self._link.loop.call_later(CHECK_SECONDS, lambda: self._check(channel))
 
     def _cancelled(self, reply: Any) -> None:
-        lane = reply.method.consumer_tag  # its queue was deleted or moved; the next check sees
+        lane = reply.method.consumer_tag  # its queue was deleted or moved: look what is there
         self._consumed = {name for name in self._consumed if self._lanes.get(name) != lane}
+        channel = self._channel
+        self._link.loop.call_later(0.2, lambda: self._look(channel))
 
     def _channel_closed(self, _channel: Any, error: Any) -> None:
         if getattr(error, "reply_code", 0) >= 300:
@@ -155,7 +159,6 @@ class Consumer:
 
     def _lost(self, _error: Exception) -> None:
         self._channel = None
-        self.consuming = False
         self._deliveries.clear()
         self._notify()
 

@@ -57,11 +57,13 @@ class Link:
         self._connection: BoundedConnection | None = None
         self._turn = random.randrange(len(address.hosts))  # noqa: S311
         self._failures = 0
+        self._timer: Any = None
         self._opened_at = 0.0
-        self._ended = False
+        self._begun = self._ended = False
 
     def connect(self) -> None:
         """Try the next host."""
+        self._begun, self._timer = True, None
         if self._ended:
             return
         host, port = self._address.hosts[self._turn % len(self._address.hosts)]
@@ -82,6 +84,13 @@ class Link:
         if at_once:
             self._failures = -1
         self._close()
+
+    def recover(self) -> None:
+        """After an error of our own: start again, whatever state this is in."""
+        if self._connection is not None and not self._connection.is_closed:
+            self._connection.abort("an error of this program")
+        elif self._begun:
+            self._again()
 
     def end(self) -> None:
         """Give the connection up for good."""
@@ -136,8 +145,10 @@ class Link:
 
     def _again(self) -> None:
         self._connection = None
+        if self._timer is not None:
+            self.loop.remove_timeout(self._timer)
         if not self._ended:
-            self.loop.call_later(self._delay(), self.connect)
+            self._timer = self.loop.call_later(self._delay(), self.connect)
 
     def _delay(self) -> float:
         beyond = self._failures - len(self._address.hosts)

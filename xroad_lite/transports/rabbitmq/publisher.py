@@ -80,6 +80,7 @@ class Publisher:
             on_blocked=self.pump,
         )
         self.start, self.end = self._link.connect, self._link.end
+        self.recover = self._link.recover
 
     @property
     def state(self) -> LinkState:

@@ -160,9 +160,10 @@ class RabbitTransport:
             try:
                 self._loop.start()
             except Exception:  # noqa: BLE001 - the thread must outlive whatever a callback raises
-                _log.exception("the I/O thread goes on after an error of its own")
-                self._signal.set()
+                _log.exception("the I/O thread starts again after an error of its own")
                 time.sleep(0.1)
+                self._soon(self._publisher.recover)
+                self._soon(self._consumer.recover)
         self._loop.close()
 
     def _end(self) -> None:
