@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -152,36 +152,46 @@ def seal(
     *,
     issued_at: int,
     salt: bytes | None = None,
+    checked: bool = False,
 ) -> Sealed:
     """Seal ``body`` under ``attributes``, whose ``datahash`` is filled in here.
 
-    ``issued_at`` is Unix seconds; ``salt`` 32 bytes, drawn here when left out. Raises ``SealError``
-    when an attribute has not its form or the seal would be larger than 16 KiB.
+    ``issued_at`` is Unix seconds; ``salt`` 32 bytes, drawn here when left out; ``checked`` says
+    that ``check_attributes`` has passed them. Raises ``SealError`` when an attribute has not its
+    form or the seal would be larger than 16 KiB.
     """
     salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
-    complete = replace(attributes, datahash=data_hash(salt, body))
-    payload = complete.to_json()
-    checked = _read_attributes(payload)
+    complete = attributes.to_dict()
+    complete["datahash"] = data_hash(salt, body)
+    payload = strict_json.dumps(complete)
+    sealed = _attributes(complete) if checked else _read_attributes(payload)
     header = b'%s,"iat":%d}' % (_header_prefix(signer.algorithm, signer.chain), issued_at)
     signing_input = b"%s.%s" % (_encode(header), _encode(payload))
     signature = signer.sign(signing_input)
     token = b"%s.%s" % (signing_input, _encode(signature))
-    if len(token) > MAX_SEAL_BYTES:
-        raise SealError(
-            "envelope.too_large", f"the seal would be {len(token)} bytes: at most {MAX_SEAL_BYTES}"
-        )
+    _check_size(len(token))
     opened = Seal(
         token=token,
         algorithm=signer.algorithm,
         certificate=read_certificate(signer.chain[0]),
         chain=signer.chain,
         issued_at=issued_at,
-        attributes=checked,
+        attributes=sealed,
         signing_input=signing_input,
         signature=signature,
         identity=_digest(signing_input),
     )
     return Sealed(token, salt, body, opened)
+
+
+def check_attributes(attributes: Attributes, signer: Signer) -> None:
+    """Refuse with ``SealError`` what ``seal`` would refuse, without drawing on the key."""
+    complete = attributes.to_dict()
+    complete["datahash"] = "0" * 43
+    payload = strict_json.dumps(complete)
+    _read_attributes(payload)
+    header = len(_header_prefix(signer.algorithm, signer.chain)) + 20
+    _check_size((header + len(payload)) * 4 // 3 + 96)
 
 
 def open_seal(token: bytes | str) -> Seal:
@@ -292,6 +302,13 @@ def with_certificates(
             raise SealError("envelope.certificate", f"the certificate {digest} is not at hand")
         header = header.replace(f'"sha256:{digest}"', _quoted(certificates[digest]))
     return b".".join((_encode(header.encode()), _encode(payload.encode()), signature.encode()))
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_SEAL_BYTES:
+        raise SealError(
+            "envelope.too_large", f"the seal would be {size} bytes: at most {MAX_SEAL_BYTES}"
+        )
 
 
 def _digest(data: bytes) -> str:
@@ -412,26 +429,42 @@ def _read_attributes(payload: bytes) -> Attributes:
     for name in _REQUIRED:
         if name not in found:
             raise SealError("envelope.attribute", f"the attribute {name} is missing")
-    extensions = []
     for name, value in found.items():
         if name not in _REPEATED or not isinstance(value, str):
             _check_attribute(name, value)
         else:
             _check_repeated(name, value)
-        if name not in _KNOWN:
-            extensions.append((name, value))
-    if len(extensions) > MAX_EXTENSIONS:
+    attributes = _attributes(found)
+    if len(attributes.extensions) > MAX_EXTENSIONS:
         raise SealError("envelope.attribute", f"more than {MAX_EXTENSIONS} unknown attributes")
+    return attributes
+
+
+def _attributes(found: dict[str, str]) -> Attributes:
+    if found.keys() <= _KNOWN:
+        return Attributes(**found)  # type: ignore[arg-type]  # extensions is no known name
     known = {name: value for name, value in found.items() if name in _KNOWN}
-    return Attributes(**known, extensions=tuple(extensions))
+    others = tuple((name, value) for name, value in found.items() if name not in _KNOWN)
+    return Attributes(**known, extensions=others)
 
 
 _KNOWN = frozenset(_NAMES)
 
 
 _REPEATED = frozenset(
-    ("specversion", "profile", "source", "type", "datacontenttype", "dataschema", "agreement")
-    + ("purpose", "registry", "recipient", "projection")
+    (
+        "specversion",
+        "profile",
+        "source",
+        "type",
+        "datacontenttype",
+        "dataschema",
+        "agreement",
+        "purpose",
+        "registry",
+        "recipient",
+        "projection",
+    )
 )
 """Attributes that are alike from message to message, so that their checks are remembered."""
 

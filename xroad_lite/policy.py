@@ -6,7 +6,9 @@ Does not read clocks or the seal: the exchange says who sends what, when and for
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from xroad_lite import strict_json, times
 from xroad_lite.errors import PolicyError
@@ -18,8 +20,7 @@ ERROR_TYPE = "xroad.error"
 """The type of a sealed error, which may answer any request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """What somebody wants to do: ``at`` is Unix seconds, ``recipient`` None means everybody."""
 
     operation: str
@@ -30,12 +31,40 @@ class Movement:
     at: float
 
 
+_REMEMBERED = 10_000
+_ALLOWED: WeakKeyDictionary[
+    Snapshot, dict[tuple[str | None, ...], tuple[Agreement, float, float]]
+] = WeakKeyDictionary()
+"""What was allowed before, but for the time: a snapshot never changes its mind."""
+
+
 def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreement:
     """The agreement, if it allows the movement under this snapshot.
 
     ``PolicyError`` otherwise; its code names the rule that decided, its message what was asked and
     what the agreement says.
     """
+    key = (agreement_iri, *movement[:-1])
+    decided = _ALLOWED.setdefault(snapshot, {})
+    allowed = decided.get(key)
+    if allowed is None:
+        agreement = _decide_but_for_time(snapshot, agreement_iri, movement)
+        period = agreement.period
+        allowed = agreement, times.to_unix(period.start), times.to_unix(period.until)
+        if len(decided) >= _REMEMBERED:
+            decided.clear()
+        decided[key] = allowed
+    agreement, start, until = allowed
+    if not start <= movement.at < until:
+        raise PolicyError(
+            "policy.not_in_force",
+            f"{_name(agreement)} is in force from {agreement.period.start} until "
+            f"{agreement.period.until}, not at {times.to_text(movement.at)}",
+        )
+    return agreement
+
+
+def _decide_but_for_time(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreement:
     agreement = snapshot.agreement(agreement_iri)
     if agreement is None:
         raise PolicyError(
@@ -49,13 +78,6 @@ def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreem
             "policy.purpose",
             f"the purpose {movement.purpose} is not among those of {_name(agreement)}: "
             f"{', '.join(agreement.purposes)}",
-        )
-    start, until = times.to_unix(agreement.period.start), times.to_unix(agreement.period.until)
-    if not start <= movement.at < until:
-        raise PolicyError(
-            "policy.not_in_force",
-            f"{_name(agreement)} is in force from {agreement.period.start} until "
-            f"{agreement.period.until}, not at {times.to_text(movement.at)}",
         )
     return agreement
 
@@ -101,13 +123,16 @@ def projection(agreement: Agreement, type_: str) -> str | None:
     allowed = agreement.fields_.get(type_)
     if allowed is None:
         return None
+    return _digest(tuple(allowed))
+
+
+@lru_cache(maxsize=4096)
+def _digest(allowed: tuple[str, ...]) -> str:
     return base64url(hashlib.sha256(strict_json.canonical(sorted(allowed))).digest())
 
 
 def _with(movement: Movement, recipient: str | None, purpose: str) -> Movement:
-    return Movement(
-        movement.operation, movement.sender, recipient, movement.type, purpose, movement.at
-    )
+    return movement._replace(recipient=recipient, purpose=purpose)
 
 
 def _only_purpose(agreement: Agreement) -> str:

@@ -9,6 +9,7 @@ from functools import lru_cache
 _DURATION = re.compile(r"P(?:(\d{1,5})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?")
 
 
+@lru_cache(maxsize=256)
 def to_text(seconds: float) -> str:
     """Unix seconds as RFC 3339 in UTC with milliseconds, ``2026-01-31T12:00:00.000Z``."""
     moment = datetime.fromtimestamp(seconds, UTC)

@@ -400,6 +400,7 @@ def test_projection_keeps_a_record_complete() -> None:
     """A removed field takes its default, or null; one that has neither is named beforehand."""
     fields = ["/id", "/born", "/at", "/code", "/names/*/family", "/marks/b"]
     kept = project(PERSON, "avro", ANA, fields, resources=RESOURCES)
+    assert SCHEMA.project(ANA, fields) == kept
     assert kept["names"] == ANA["names"]
     assert kept["marks"] == {"b": "two"}
     assert (kept["pension"], kept["sex"], kept["photo"]) == (None, "female", b"\xff")

@@ -18,7 +18,7 @@ from xroad_lite.exchange.judgement import (
     Result,
     Verdict,
 )
-from xroad_lite.exchange.outgoing import Draft, Ready, prepare, seal_ready
+from xroad_lite.exchange.outgoing import Draft, Ready, check_ready, prepare, seal_ready
 
 __all__ = [
     "NAMES",
@@ -32,6 +32,7 @@ __all__ = [
     "Result",
     "Verdict",
     "check_readable",
+    "check_ready",
     "prepare",
     "read_again",
     "receive",

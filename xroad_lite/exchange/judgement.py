@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Protocol
 
 from xroad_lite.envelope import Attributes, Seal
@@ -57,14 +58,19 @@ class Verdict:
     hint: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As a log entry and ``--json`` hold it."""
-        found: dict[str, Any] = {
-            "outcome": self.outcome.value,
-            "checks": [result.value for result in self.results],
-        }
-        if self.check is not None:
-            found |= {"check": self.check, "code": self.code, "message": self.message[:1000]}
-        return found
+        """As a log entry and ``--json`` hold it; one object for all that are alike."""
+        return _verdict_json(self)
+
+
+@lru_cache(maxsize=256)
+def _verdict_json(verdict: Verdict) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "outcome": verdict.outcome.value,
+        "checks": [result.value for result in verdict.results],
+    }
+    if verdict.check is not None:
+        found |= {"check": verdict.check, "code": verdict.code, "message": verdict.message[:1000]}
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from xroad_lite import policy, times
-from xroad_lite.envelope import Attributes, Sealed, seal
-from xroad_lite.errors import PolicyError, RefusedError, SchemaError
+from xroad_lite.envelope import Attributes, Sealed, check_attributes, seal
+from xroad_lite.errors import PolicyError, RefusedError, SchemaError, SealError
 from xroad_lite.exchange.compiled import check_valid, compiled_schema
+from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
 from xroad_lite.registry import SchemaVersion, Snapshot
 from xroad_lite.schema import project
@@ -93,9 +94,28 @@ def seal_ready(
     sequence: int,
     now: float,
 ) -> Sealed:
-    """Seal a ready message under its id and its place among those to its recipient."""
+    """Seal a ready message under its id and its place among those to its recipient.
+
+    Its attributes must have passed ``check_ready``.
+    """
+    attributes = _attributes(ready, me, message_id, event_id, sequence, now)
+    return seal(attributes, ready.body, signer, issued_at=int(now), checked=True)
+
+
+def check_ready(ready: Ready, signer: Signer, *, me: str, now: float) -> None:
+    """Refuse now, by check 1, what could not be sealed when it commits with other effects."""
+    rehearsed = new_message_id(now)
+    try:
+        check_attributes(_attributes(ready, me, rehearsed, rehearsed, 1, now), signer)
+    except SealError as error:
+        raise RefusedError(1, error.code, error.message, hint=error.hint) from None
+
+
+def _attributes(
+    ready: Ready, me: str, message_id: str, event_id: str | None, sequence: int, now: float
+) -> Attributes:
     draft = ready.draft
-    attributes = Attributes(
+    return Attributes(
         id=message_id,
         source=me,
         type=draft.type,
@@ -118,7 +138,6 @@ def seal_ready(
         representedparty=draft.represented_party,
         traceparent=draft.traceparent,
     )
-    return seal(attributes, ready.body, signer, issued_at=int(now))
 
 
 def _schema(draft: Draft, snapshot: Snapshot) -> SchemaVersion:

@@ -29,6 +29,11 @@ class Incoming:
     """Whether the process ended while this one, among others, was being handled."""
     expires: float | None
 
+    @property
+    def attempt(self) -> int:
+        """Which attempt it would be now, from 1; one that may have ended the process counts."""
+        return self.attempts + self.crashes + self.suspect + 1
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -61,6 +66,8 @@ class Inbox:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._accepting: dict[tuple[str, str, str], str] = {}
+        self.holding = True
+        """Whether anything may be undecided; ``undecided_count`` makes sure."""
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """The identity of the seal that was accepted under this id, if one was."""
@@ -167,6 +174,10 @@ class Inbox:
         )
         return [DeadLetter(*row) for row in rows]
 
+    def any_dead(self) -> bool:
+        """Whether there is any dead letter."""
+        return bool(self._store.query("SELECT 1 FROM xl_inbox WHERE state = 'dead' LIMIT 1"))
+
     def dead_before(self, row: Incoming) -> list[int]:
         """Entries of dead letters that stand before this message in its order."""
         rows = self._store.query(
@@ -206,6 +217,7 @@ class Inbox:
         next_at: float,
     ) -> None:
         """Keep (seal, salt, body) that cannot be judged yet."""
+        self.holding = True
         self._store.execute(
             "INSERT INTO xl_undecided (lane, source, seal, salt, body, code, missing, next_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -230,7 +242,9 @@ class Inbox:
 
     def undecided_count(self) -> int:
         """How many messages are undecided."""
-        return int(self._store.query("SELECT count(*) FROM xl_undecided")[0][0])
+        rows = self._store.query("SELECT count(*) FROM xl_undecided", table="xl_undecided")
+        self.holding = rows[0][0] > 0
+        return int(rows[0][0])
 
     def still_undecided(self, number: int, code: str, missing: str | None, next_at: float) -> None:
         """Judge it again at ``next_at``."""

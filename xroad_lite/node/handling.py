@@ -62,6 +62,7 @@ class Dispatcher:
         self._log = log
         self.inbox = Inbox(store)
         self.inbox.recover()
+        self._any_dead = False
         self.subscriptions: dict[str, Subscription] = {}
 
     def pump(self, now: float) -> bool:
@@ -69,14 +70,16 @@ class Dispatcher:
         rows = self.inbox.due(now, BATCH, self.subscriptions)
         if not rows:
             return False
+        self._any_dead = self.inbox.any_dead()
+        suspect: Incoming | None = None
         if any(row.suspect for row in rows):
-            rows = rows[:1]
-        with self._store.transaction():
-            self.inbox.started([row.index for row in rows if not row.suspect])
-            for row in rows:
-                if row.suspect:
-                    self.inbox.crashing(row.index)
-        self._handle_all(rows, now)
+            rows, suspect = _told_apart(rows)
+        if rows:
+            self.inbox.started([row.index for row in rows])
+            self._handle_all(rows, now)
+        if suspect is not None:
+            self.inbox.crashing(suspect.index)
+            self._handle_all([suspect], now)
         return True
 
     def _handle_all(self, rows: list[Incoming], now: float) -> None:
@@ -135,8 +138,8 @@ class Dispatcher:
             attributes=found.attributes,
             losses=found.losses,
             entry=row.index,
-            attempt=row.attempts + row.crashes + 1,
-            dead_before=tuple(self.inbox.dead_before(row)) if row.subject else (),
+            attempt=row.attempt,
+            dead_before=tuple(self.inbox.dead_before(row)) if self._any_dead else (),
             _effects=effects,
         )
 
@@ -163,13 +166,13 @@ class Dispatcher:
 
     def _say(self, row: Incoming, result: str, now: float) -> None:
         """Log what became of a message, in the open transaction."""
-        attempts = row.attempts + row.crashes + 1
+        attempts = row.attempt
         self._store.append(entries.outcome(now, row.index, result, attempts))
         self._store.count(result)
 
     def _failed(self, row: Incoming, error: Exception, now: float) -> None:
         ours = _described(error)
-        self._log(f"{row.subscription} entry {row.index}, attempt {row.attempts + 1}: {ours}")
+        self._log(f"{row.subscription} entry {row.index}, attempt {row.attempt}: {ours}")
         final = isinstance(error, RejectedError) or row.attempts + 1 >= self._retry.attempts
         wait = self._retry.first * self._retry.factor**row.attempts
         if final or (row.expires is not None and now + wait > row.expires):
@@ -180,7 +183,7 @@ class Dispatcher:
     def _bury(self, row: Incoming, error: XRoadError, now: float) -> None:
         """Make it a dead letter; the sender of a request is told."""
         reason = {"code": error.code, "message": error.message[:1000]}
-        attempts = row.attempts + row.crashes + 1
+        attempts = row.attempt
         with self._store.transaction():
             self._store.append(entries.outcome(now, row.index, entries.DEAD, attempts, reason))
             self._store.count(entries.DEAD)
@@ -197,6 +200,24 @@ class Dispatcher:
             effects.write()
         except (RefusedError, TransportError):  # no agreement for it, or the outbox is full
             self._store.count("errors.not_answered")
+
+
+def _told_apart(rows: list[Incoming]) -> tuple[list[Incoming], Incoming]:
+    """What no suspect stands before, and the suspect that has ended the process least often.
+
+    So whichever ended the process ends it again only when all others have been handled.
+    """
+    calm: list[Incoming] = []
+    suspects: dict[object, Incoming] = {}
+    for row in rows:
+        order = row.index if row.subject is None else (row.source, row.subject)
+        if order in suspects:
+            continue
+        if row.suspect:
+            suspects[order] = row
+        else:
+            calm.append(row)
+    return calm, min(suspects.values(), key=lambda row: (row.crashes, row.index))
 
 
 def reply_draft(found: Judgement, type_: str, body: Any) -> Draft:

@@ -93,7 +93,7 @@ class Receiver:
     def _take(self, delivery: Delivery, now: float) -> None:
         content = (delivery.seal, delivery.salt, delivery.body)
         found = self._judge(*content, now)
-        waits = found.proven and self.inbox.holds(_order(found))
+        waits = found.proven and self.inbox.holding and self.inbox.holds(_order(found))
         if found.verdict.outcome is Outcome.UNDECIDED or waits:
             self.inbox.hold(
                 delivery.lane,

@@ -7,11 +7,10 @@ confirms it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from xroad_lite.envelope import Sealed, parse_seal
-from xroad_lite.errors import RefusedError, SealError, TransportError
-from xroad_lite.exchange import OpenRequest, Ready, seal_ready
+from xroad_lite.errors import TransportError
+from xroad_lite.exchange import OpenRequest, Ready, check_ready, seal_ready
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
 from xroad_lite.messagelog import Outbox, Outgoing, Store, entries
@@ -24,19 +23,6 @@ _EVERYBODY = "*"
 _ERASED = (b"", b"")
 
 
-@dataclass(frozen=True, slots=True)
-class _Unsigned:
-    """Makes seals whose form can be checked before anything is signed."""
-
-    algorithm: str
-    chain: tuple[bytes, ...]
-
-    def sign(self, data: bytes) -> bytes:
-        """No signature, of a signature's size."""
-        del data
-        return bytes(64)
-
-
 class Sender:
     """Seals into the log and outbox, and moves the outbox to the transport."""
 
@@ -46,7 +32,6 @@ class Sender:
         self._store = store
         self._transport = transport
         self._signer = signer
-        self._rehearsal = _Unsigned(signer.algorithm, signer.chain)
         self._me = me
         self._limit = limit
         self._max_body = max_body
@@ -82,7 +67,6 @@ class Sender:
         ``TransportError`` ``transport.too_large`` for a body that no receiver would take;
         ``RefusedError`` of check 1 for attributes that have not their form.
         """
-        rehearsed = new_message_id(now)
         for one in ready:
             if len(one.body) > self._max_body:
                 raise TransportError(
@@ -90,18 +74,7 @@ class Sender:
                     f"the body has {len(one.body)} bytes: at most {self._max_body}",
                     hint="send a reference to it, or raise max_body at both ends",
                 )
-            try:
-                seal_ready(
-                    one,
-                    self._rehearsal,
-                    me=self._me,
-                    message_id=rehearsed,
-                    event_id=rehearsed,
-                    sequence=1,
-                    now=now,
-                )
-            except SealError as error:
-                raise RefusedError(1, error.code, error.message, hint=error.hint) from None
+            check_ready(one, self._signer, me=self._me, now=now)
 
     def _write(self, ready: Ready, message_id: str, event_id: str | None, now: float) -> int:
         peer = ready.recipient or _EVERYBODY

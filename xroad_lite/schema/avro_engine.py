@@ -6,18 +6,20 @@ Bodies are the plain binary encoding, without file header or schema: the message
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from xroad_lite.errors import SchemaError
 from xroad_lite.schema.avro_forms import Forms, fill_defaults
+from xroad_lite.schema.avro_projection import kept_of
 from xroad_lite.schema.avro_scan import MAX_DEPTH, Scanner
 from xroad_lite.schema.avro_types import AvroDocuments, AvroType
 from xroad_lite.schema.avro_values import Checker
 from xroad_lite.schema.avro_widths import check_widths
 from xroad_lite.schema.limits import deeper_than
+from xroad_lite.schema.projection import Fields
 from xroad_lite.schema.violations import MAX_VIOLATIONS, Violation, shortened
 
 _UNREADABLE = (ValueError, ArithmeticError, TypeError, LookupError, EOFError)
@@ -79,6 +81,10 @@ class AvroEngine:
                 "schema.not_avro", f"the value cannot be written: {error or type(error).__name__}"
             ) from None
         return out.getvalue()
+
+    def project(self, value: Any, fields: Sequence[str]) -> Any:
+        """The value with only the allowed fields."""
+        return kept_of(self.root, value, Fields.of(fields))
 
     def to_json(self, value: Any) -> Any:
         """A value as JSON for people."""

@@ -16,6 +16,11 @@ def project_record(document: Any, resources: Mapping[str, Any], value: Any, tree
     """The value with only the allowed fields; a removed one takes its default, or null."""
     root = AvroDocuments(resources).read(document)
     fill_defaults(root)
+    return kept_of(root, value, tree)
+
+
+def kept_of(root: AvroType, value: Any, tree: Fields) -> Any:
+    """The same for a type whose defaults have been worked out."""
     return _kept(root, value, tree, Checker())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -53,6 +53,10 @@ class CompiledSchema:
         if writer.kind != self.kind:
             raise ValueError(f"a body of kind {writer.kind} cannot be read as {self.kind}")
         return self._engine.decode_from(data, cast("Any", writer._engine))
+
+    def project(self, value: Any, fields: Sequence[str]) -> Any:
+        """The value with only the allowed fields: ``project`` without reading the schema anew."""
+        return self._engine.project(value, fields)
 
     def to_json(self, value: Any) -> Any:
         """A value as JSON for people: in Avro dates and decimals become text, bytes base64."""

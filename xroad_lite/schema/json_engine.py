@@ -7,7 +7,7 @@ which no such engine has, are refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from xroad_lite.schema.expansion import MAX_BODY_DEPTH, body_depth
 from xroad_lite.schema.limits import deeper_than
 from xroad_lite.schema.personal import Marks
 from xroad_lite.schema.pointers import pointer
+from xroad_lite.schema.projection import Fields, kept
 from xroad_lite.schema.references import BASE, Documents, Place
 from xroad_lite.schema.sentences import View, explained, violation
 from xroad_lite.schema.violations import MAX_VIOLATIONS, Violation
@@ -74,6 +75,10 @@ class JSONEngine:
     def decode_from(self, data: bytes, writer: JSONEngine) -> Any:
         """Read bytes of another version: in JSON they are read alike."""
         return writer.decode(data)
+
+    def project(self, value: Any, fields: Sequence[str]) -> Any:
+        """The value with only the allowed fields."""
+        return kept(value, Fields.of(fields))
 
     def to_json(self, value: Any) -> Any:
         """The value itself."""

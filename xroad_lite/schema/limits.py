@@ -6,6 +6,7 @@ is too deep or too large is refused first, by a walk that does neither.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from xroad_lite.errors import SchemaError
@@ -65,6 +66,8 @@ def _characters(value: Any) -> int:
         if not all(isinstance(name, str) for name in value):
             raise SchemaError("schema.invalid", "the schema has a name that is not text")
         return sum(map(len, value))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SchemaError("schema.invalid", f"the schema holds {value}: JSON has no such number")
     if value is None or isinstance(value, bool | int | float | list | tuple):
         return 1
     raise SchemaError(

@@ -68,21 +68,22 @@ def project(
         from xroad_lite.schema.avro_projection import project_record
 
         return project_record(document, resources or {}, value, tree)
-    return _kept(value, tree)
+    return kept(value, tree)
 
 
-def _kept(value: Any, tree: Fields) -> Any:
+def kept(value: Any, tree: Fields) -> Any:
+    """What a tree of fields allows of a JSON value."""
     if tree.whole:
         return value
     if isinstance(value, dict):
         return {
-            name: _kept(value[name], below)
+            name: kept(value[name], below)
             for name in value
             if (below := tree.children.get(name)) is not None and holds(value[name], below)
         }
     if isinstance(value, list):
         below = tree.item()
-        return [] if below is None else [_kept(v, below) for v in value if holds(v, below)]
+        return [] if below is None else [kept(v, below) for v in value if holds(v, below)]
     return None
 
 

@@ -226,7 +226,10 @@ def _step(place: Place, segments: tuple[str, ...], reference: str) -> Place:
 def _join(base: str, reference: str) -> str:
     if reference.startswith("#"):  # urljoin knows no fragments of urn: and other opaque addresses
         return base + reference
-    return urljoin(base, reference)
+    try:
+        return urljoin(base, reference)
+    except ValueError as error:
+        raise SchemaError("schema.invalid", f"{reference[:120]!r} is no address: {error}") from None
 
 
 def _metaschema(uri: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from xroad_lite.schema.json_engine import compile_json
 from xroad_lite.schema.pointers import pointer
 from xroad_lite.schema.projection import Fields
 from xroad_lite.schema.references import Documents, Place, referred
@@ -14,7 +15,7 @@ _Path = tuple[str, ...]
 
 def missing_json(document: Any, resources: Mapping[str, Any], tree: Fields) -> Iterator[str]:
     """The missing fields of a JSON Schema, by what surely applies along the fields' own paths."""
-    documents = Documents(document, resources)
+    documents = compile_json(document, resources).marks.documents
     yield from _missing(documents, [documents.root], tree, ())
 
 

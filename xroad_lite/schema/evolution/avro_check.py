@@ -30,6 +30,7 @@ _ADVICE = {
     "type_changed": "Keep the type, or make it a union that also holds the old one.",
     "logical_type_changed": "Keep the logical type and its scale, or add a new field.",
 }
+_LOGICAL = "x-logical-type"
 _MAX_DEPTH = 60
 
 
@@ -67,11 +68,23 @@ def _parsed(document: Any, resources: Mapping[str, Any]) -> Any:
 
 def _made(document: Any, names: Any, make: Any, refused: type[Exception]) -> Any:
     try:
-        return make(document, names, validate_enum_symbols=False)
+        return make(_renamed(document), names, validate_enum_symbols=False)
     except (refused, ValueError, TypeError, LookupError, AttributeError) as error:
         raise SchemaError(
             "schema.invalid", f"the schema is no Avro: {shortened(str(error))}"
         ) from None
+
+
+def _renamed(document: Any) -> Any:
+    """A copy in which logical types go by another name: ``avro`` warns of all that it lacks."""
+    if isinstance(document, list):
+        return [_renamed(item) for item in document]
+    if isinstance(document, dict):
+        return {
+            _LOGICAL if name == "logicalType" else name: _renamed(item)
+            for name, item in document.items()
+        }
+    return document
 
 
 @dataclass(slots=True)
@@ -173,7 +186,7 @@ class _Walk:
 
 
 def _logical(schema: Any) -> str:
-    name = schema.props.get("logicalType") or schema.other_props.get("logicalType")
+    name = schema.other_props.get(_LOGICAL)
     return name if isinstance(name, str) else ""
 
 
