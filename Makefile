@@ -51,7 +51,7 @@ bench: $(VENV)/dev.stamp test-tools ## measure speed as ratios within one run
 
 lock: ## lock the requirement files again, with hashes, without any index's address
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip install --quiet pip-tools
-	@cd requirements && for name in run dev; do \
+	@cd requirements && for name in run dev bench; do \
 	  CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)/lock/bin/pip-compile --quiet --strip-extras \
 	    --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host \
 	    --no-emit-find-links --output-file $$name.txt $$name.in; done

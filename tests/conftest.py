@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import KeySigner
 from xroad_lite.stewardship import Authority
 from xroad_lite.testing import HEALTH
+
+settings.register_profile("project", deadline=None, database=None)
+settings.load_profile("project")  # machines are slow at times; no files are left behind
 
 NOW = 1_790_000_000
 """Unix seconds of tests that turn no clock: 21 September 2026."""

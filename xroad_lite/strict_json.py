@@ -80,7 +80,7 @@ def _loads_slowly(data: bytes) -> Any:
 
 def _too_deep(value: Any) -> bool:
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for item in level

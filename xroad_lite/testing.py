@@ -42,6 +42,7 @@ class Clock:
         self.now = time.time() if now is None else now
 
     def __call__(self) -> float:
+        """The time, Unix seconds."""
         return self.now
 
     def turn(self, seconds: float) -> None:

@@ -6,7 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-_DURATION = re.compile(r"P(?:(\d{1,5})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+_DURATION = re.compile(
+    r"P(?:(\d{1,5})D)?(?:T(?=\d)(?:(\d{1,7})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII
+)
 
 
 @lru_cache(maxsize=256)
@@ -19,9 +22,12 @@ def to_text(seconds: float) -> str:
 @lru_cache(maxsize=4096)
 def to_unix(text: str) -> float:
     """Unix seconds of an RFC 3339 text in UTC that ends in Z; ``ValueError`` if it is none."""
-    if not text.endswith("Z"):
-        raise ValueError(f"{text!r} is not a time in UTC, as 2026-01-31T12:00:00Z")
-    return datetime.fromisoformat(text).timestamp()
+    try:
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        pass  # the 30th of February
+    raise ValueError(f"{text!r:.80} is not a time in UTC, as 2026-01-31T12:00:00Z") from None
 
 
 @lru_cache(maxsize=256)
@@ -29,6 +35,6 @@ def duration(text: str) -> float:
     """Seconds of an ISO 8601 duration of days, hours, minutes, seconds; ``ValueError`` if none."""
     match = _DURATION.fullmatch(text)
     if not match or not any(match.groups()):
-        raise ValueError(f"{text!r} is not a duration, as P30D or PT24H")
+        raise ValueError(f"{text!r:.80} is not a duration, as P30D or PT24H")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()

@@ -409,14 +409,14 @@ def test_a_message_that_ends_the_process_dies_at_last(two, reopen):
                 handled_after.setdefault(one, deaths)
     assert deaths == MAX_CRASHES + 1
     assert sorted(set(seen)) == ["B-0", "B-1", "B-3", "B-4", "B-5", "B-9"]
-    assert max(handled_after[one] for one in sorted(set(seen) - {"B-9"})) <= 2
+    assert max(handled_after[one] for one in sorted(set(seen) - {"B-9"})) <= 3
     (letter,) = Inbox(civil.store).dead_letters()
     assert letter.code == "handler.crashed"
     assert civil.status()["inbox"] == 0
 
 
 def test_messages_behind_a_crash_of_another_subject_are_not_kept_waiting(two, reopen):
-    """One poisoned message among seventy: after two restarts the rest is done."""
+    """One poisoned message among seventy: after three restarts the rest is done."""
     for number in range(70):
         two.health.publish("health.birth", birth(number), subject=f"s-{number}")
     two.civil._listen("health.birth")
@@ -574,20 +574,19 @@ class Faulty:
         return fails
 
 
-@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
-    ("who", "part", "method"),
+    ("who", "part", "method", "done"),
     [
-        ("health", "_sender", "send"),
-        ("health", "_sender", "outcomes"),
-        ("civil", "_receiver", "receive"),
-        ("civil", "_receiver", "acknowledge"),
+        ("health", "_sender", "send", False),
+        ("health", "_sender", "send", True),
+        ("health", "_sender", "outcomes", False),
+        ("civil", "_receiver", "receive", False),
+        ("civil", "_receiver", "acknowledge", False),
+        ("civil", "_receiver", "acknowledge", True),
     ],
 )
 def test_a_transport_that_fails_loses_nothing(who, part, method, done, two, monkeypatch):
     """Wherever the line is cut, every message arrives and is handled once, with no restart."""
-    if (method, done) in (("receive", True), ("outcomes", True)):
-        pytest.skip("what a transport has given out is its caller's")
     monkeypatch.setattr(node_module, "_TROUBLE_SECONDS", 0.0)
     seen = []
     two.civil.subscribe("health.birth")(lambda message: seen.append(value(message)))

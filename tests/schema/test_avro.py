@@ -68,19 +68,19 @@ SCHEMA = compile_schema(PERSON, "avro", resources=RESOURCES)
 
 def refused(document: Any, resources: dict[str, Any] | None = None) -> str:
     """The code with which a schema is refused, within a second."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SchemaError) as caught:
         compile_schema(document, "avro", resources=resources)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     return caught.value.code
 
 
 def unreadable(document: Any, data: bytes) -> str:
     """What is said of bytes that are refused, within a second."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SchemaError, match=r"schema\.not_avro") as caught:
         compile_schema(document, "avro").decode(data)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     return caught.value.message
 
 
@@ -336,10 +336,10 @@ def test_unions_of_records_cost_no_powers() -> None:
     value: Any = None
     for _ in range(60):
         value = {"n": value, "x": "text"}
-    start = time.perf_counter()
+    start = time.process_time()
     assert schema.decode(schema.encode(value)) == value
     assert schema.from_json(schema.to_json(value)) == value
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_mutated_bytes_raise_only_our_errors() -> None:

@@ -15,10 +15,10 @@ DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 
 def refused(schema: Any, resources: dict[str, Any] | None = None) -> str:
     """The code with which a schema is refused, within a second."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SchemaError) as caught:
         compile_schema(schema, "json", resources=resources)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     return caught.value.code
 
 
@@ -150,9 +150,9 @@ def test_patterns_without_linear_time_are_refused(pattern: str) -> None:
 def test_catastrophic_patterns_run_in_linear_time() -> None:
     """A pattern that backtracks for ages elsewhere answers at once."""
     schema = compile_schema({"pattern": "^(a+)+$"}, "json")
-    start = time.perf_counter()
+    start = time.process_time()
     assert not schema.is_valid("a" * 100_000 + "b")
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_reference_bombs_are_refused() -> None:
@@ -164,18 +164,40 @@ def test_reference_bombs_are_refused() -> None:
     assert refused({"$ref": "#/$defs/a0", "$defs": bomb}) == "schema.expansion"
 
 
-def test_bombs_along_the_body_are_bounded_by_its_depth() -> None:
-    """A schema that doubles at every level of the body limits how deep a body may be."""
+def test_bombs_along_the_body_are_counted() -> None:
+    """Where a schema doubles at every level of the body, a deep body is refused at once."""
     twice = {"properties": {"a": {"allOf": [{"$ref": "#/$defs/n"}, {"$ref": "#/$defs/n"}]}}}
     schema = compile_schema({"$defs": {"n": twice}, "$ref": "#/$defs/n"}, "json")
     value: dict[str, Any] = {}
     for _ in range(100):
         value = {"a": value}
-    start = time.perf_counter()
-    assert [violation.rule for violation in schema.validate(value)] == ["depth"]
+    start = time.process_time()
+    assert [violation.rule for violation in schema.validate(value)] == ["work"]
     assert not schema.is_valid(value)
     assert schema.is_valid({"a": {"a": {}}})
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
+
+
+def test_many_alternatives_that_hold_one_another_are_no_bomb() -> None:
+    """A hundred kinds that may hold any of the hundred, as in FHIR, check what is really nested."""
+    kinds: dict[str, Any] = {
+        f"K{i}": {
+            "type": "object",
+            "properties": {
+                "kind": {"const": i},
+                "contained": {"type": "array", "items": {"$ref": "#/$defs/Any"}},
+            },
+        }
+        for i in range(100)
+    }
+    kinds["Any"] = {"oneOf": [{"$ref": f"#/$defs/K{i}"} for i in range(100)]}
+    schema = compile_schema({"$ref": "#/$defs/Any", "$defs": kinds}, "json")
+    assert schema.is_valid({"kind": 3, "contained": [{"kind": 4}, {"kind": 5}]})
+    assert not schema.is_valid({"kind": 3, "contained": [{"kind": 400}]})
+    deep: dict[str, Any] = {"kind": 0}
+    for _ in range(50):
+        deep = {"kind": 0, "contained": [deep]}
+    assert [found.rule for found in schema.validate(deep)] == ["work"]
 
 
 @pytest.mark.parametrize(

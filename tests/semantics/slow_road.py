@@ -267,10 +267,14 @@ class _Road:
                 values = self.evaluate(member.route.expression, node, shape)
                 self.write(made, field, [v for v in values if self.fits(v, field)])
             elif isinstance(member, Nested):
-                nodes = self.evaluate(member.route.expression, node, shape)
-                places = [URIRef(f"{made}/{field.key}/{n}") for n in range(len(nodes))]
-                for place, inner in zip(places, nodes, strict=True):
-                    self.build(member.routine, inner, 0, place)
+                found = [
+                    (routine, inner)
+                    for read, routine in zip(member.options, member.routines, strict=True)
+                    for inner in self.evaluate(read, node, shape)
+                ]
+                places = [URIRef(f"{made}/{field.key}/{n}") for n in range(len(found))]
+                for place, (routine, inner) in zip(places, found, strict=True):
+                    self.build(routine, inner, 0, place)
                 self.write(made, field, places)
             elif isinstance(member, Chain):
                 place = URIRef(f"{made}/{field.key}")

@@ -367,3 +367,52 @@ def test_a_class_is_no_property() -> None:
     """A cell between a class and a property is reported."""
     turtle = PREFIXES + "a:X a owl:Class . b:y a rdf:Property . " + cell("a:X", "b:y", name="c")
     assert any("class to a property" in fault.detail for fault in world(turtle).faults)
+
+
+def _place(letter: str, key: str) -> dict[str, Any]:
+    context = {key: IRIS[letter] + key}
+    return {"type": "object", "x-jsonld-context": context, "properties": {key: TEXT}}
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_ranked_objects_of_different_shapes(array: bool) -> None:
+    """Each source object is read by its own shape; the first that gives anything is taken."""
+    source = record("a", {"home": _place("a", "street"), "work": _place("a", "road")})
+    place = _place("b", "line")
+    inside = {"p": {"type": "array", "items": place} if array else place}
+    cells = (
+        cell("a:home", "b:p", "=", "xm:rank 1")
+        + cell("a:work", "b:p", "<", "xm:rank 2")
+        + cell("a:street", "b:line")
+        + cell("a:road", "b:line", "<")
+    )
+    names = ("a:home", "a:work", "a:street", "a:road", "b:p", "b:line")
+    there = translator(source, record("b", inside), world(terms(*names) + cells))
+    both = {"home": {"street": "1"}, "work": {"road": "2"}}
+    for message, line in ((both, "1"), ({"work": {"road": "2"}}, "2")):
+        expected = {"line": line}
+        assert there.apply(message).value == {"p": [expected] if array else expected}
+
+
+def test_tied_objects_of_different_shapes_are_all_taken_by_an_array() -> None:
+    """Two broader cells of equal measure into an array: every object, each by its own shape."""
+    source = record("a", {"home": _place("a", "street"), "work": _place("a", "road")})
+    target = record("b", {"p": {"type": "array", "items": _place("b", "line")}})
+    cells = cell("a:home", "b:p", "<") + cell("a:work", "b:p", "<")
+    cells += cell("a:street", "b:line") + cell("a:road", "b:line", "<")
+    names = ("a:home", "a:work", "a:street", "a:road", "b:p", "b:line")
+    there = translator(source, target, world(terms(*names) + cells))
+    both = {"home": {"street": "1"}, "work": {"road": "2"}}
+    lines = there.apply(both).value["p"]  # type: ignore[index]
+    assert sorted(item["line"] for item in lines) == ["1", "2"]
+
+
+def test_a_template_with_a_part_absent_is_missing() -> None:
+    """All parts are required; where only some are there, the loss says so."""
+    filled = cell(
+        "xm:args ( a:x a:z )", "b:y", "=", 'xm:fn [ a xm:template ; xm:pattern "{1}{2}" ]'
+    )
+    there = made(filled, {"x": TEXT, "z": TEXT}, {"y": TEXT})
+    assert there.apply({"x": "1", "z": "2"}) == ({"y": "12"}, ())
+    assert there.apply({}) == ({}, ())
+    assert there.apply({"x": "1"}).losses[0].kind == "missing"

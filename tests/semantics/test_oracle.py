@@ -300,7 +300,7 @@ def worlds(draw: Any) -> tuple[World, list[Any]]:
     return world, draw(st.lists(message, min_size=1, max_size=2))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(worlds())
 def test_random_worlds_equal_the_slow_road(drawn: tuple[World, list[Any]]) -> None:
     """Random schemas, contexts, cells and bodies: both roads arrive at the same document."""

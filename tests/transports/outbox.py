@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 from worlds import SALT
@@ -22,6 +23,7 @@ class Outbox:
         self._body = b"x" * size
         self._waiting: list[int] = []
         self._next = 0
+        self._pause_until = 0.0
 
     def parcel(self, number: int) -> Parcel:
         """The parcel of this number; its lane follows from it."""
@@ -49,7 +51,11 @@ class Outbox:
                 self.confirmed.add(number)
             else:
                 again.append(number)
+            if outcome is Outcome.REJECTED:
+                self._pause_until = time.monotonic() + 0.2
         self._waiting = again + self._waiting
+        if time.monotonic() < self._pause_until:
+            return
         batch, rest = self._waiting[:200], self._waiting[200:]
         try:
             self.transport.send([self.parcel(number) for number in batch])

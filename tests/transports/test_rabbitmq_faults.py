@@ -280,13 +280,13 @@ def test_a_node_of_three_is_killed_under_load(tmp_path: Path) -> None:
             for lane in LANES:
                 world.allow("A", "B", lane)
             outbox, inbox = pair(world)
-            for _ in range(4):
+            time.sleep(5)
+            for round_ in range(4):
                 outbox.add(5000)
                 run(outbox, inbox, lambda: len(outbox.confirmed) % 5000 > 1000)
                 port = str(outbox.transport.status()["host"]).rpartition(":")[2]
-                victim = next(one for one in cluster if one.port == int(port))
-                if chance.random() < 0.3:
-                    victim = chance.choice(cluster)
+                named = next(one for one in cluster if one.port == int(port))
+                victim = chance.choice([named, cluster[round_ % 3]])
                 victim.kill()
                 confirmed, begun = len(outbox.confirmed), time.monotonic()
                 run(outbox, inbox, lambda n=confirmed: len(outbox.confirmed) > n + 1000)  # type: ignore[misc]

@@ -11,7 +11,7 @@ import typer
 from xroad_lite.cli import options, output
 from xroad_lite.errors import ConfigurationError
 
-ADAPTER = '''"""Registers births that hospitals report. Start it, and send one from another terminal."""
+ADAPTER = '''"""Registers births that hospitals report: start it, and send one from elsewhere."""
 
 from xroad_lite import Message, Node
 

@@ -32,7 +32,6 @@ from xroad_lite.errors import (
 )
 from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_translator
 from xroad_lite.exchange.judgement import Judgement
-from xroad_lite.schema import project
 
 
 class UndecidedError(XRoadError):
@@ -314,7 +313,7 @@ def _check_schema(found: Judgement) -> None:
     value = compiled.decode(found.body)
     check_valid(compiled, version, value)
     allowed = found.agreement.fields_.get(attributes.type)
-    if allowed is not None and project(version.document, version.kind, value, allowed) != value:
+    if allowed is not None and compiled.project(value, allowed) != value:
         raise PolicyError(
             "policy.field_not_allowed", "the body has fields that the agreement does not allow"
         )

@@ -15,7 +15,6 @@ from xroad_lite.exchange.compiled import check_valid, compiled_schema
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
 from xroad_lite.registry import SchemaVersion, Snapshot
-from xroad_lite.schema import project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +176,7 @@ def _ready(
     compiled = compiled_schema(snapshot, version)
     value, allowed = draft.body, agreement.fields_.get(draft.type)
     if allowed is not None:
-        value = project(version.document, version.kind, value, allowed)
+        value = compiled.project(value, allowed)
         try:
             check_valid(compiled, version, value)
         except SchemaError as error:

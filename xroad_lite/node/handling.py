@@ -192,8 +192,10 @@ class Dispatcher:
                 self._answer_error(self._judged(row.index), error)
 
     def _answer_error(self, found: Judgement, error: XRoadError) -> None:
-        code = error.code if isinstance(error, RejectedError) else "service.failed"
-        body = {"code": code, "message": error.message[:500]}
+        code, text = "service.failed", "the service could not answer: its operator knows why"
+        if isinstance(error, RejectedError):  # any other text may hold what is nobody's business
+            code, text = error.code, error.message[:500]
+        body = {"code": code, "message": text}
         effects = Effects(self._writer)
         try:
             effects.add(reply_draft(found, ERROR_TYPE, body))
@@ -248,7 +250,8 @@ def _is_ours(error: Exception) -> bool:
 def _described(error: Exception) -> XRoadError:
     """The failure in words that can be stored: no adapter's text may stop the node."""
     if isinstance(error, XRoadError):
-        return XRoadError(_storable(error.code), _storable(error.message))
+        kind = RejectedError if isinstance(error, RejectedError) else XRoadError
+        return kind(_storable(error.code), _storable(error.message))
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" at {last[0].name}:{last[0].lineno}" if last else ""
     return XRoadError("handler.failed", _storable(f"{type(error).__name__}: {error}{place}"))

@@ -52,7 +52,7 @@ class Sender:
             if not self.outbox.has_room(len(ready), self._limit):
                 raise TransportError(
                     "transport.outbox_full",
-                    f"{len(self.outbox)} messages wait in the outbox, and its limit is {self._limit}",
+                    f"{len(self.outbox)} messages wait in the outbox: its limit is {self._limit}",
                     hint="see why with: xroad-lite status; then publish again",
                 )
             shared = event_id if len(ready) > 1 else None

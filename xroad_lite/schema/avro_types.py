@@ -77,15 +77,22 @@ class AvroDocuments:
     """The documents that were needed, each after those whose names it uses."""
     _where: dict[str, str] = field(default_factory=dict)
     _loading: list[str] = field(default_factory=list)
+    _indexed: bool = False
     _values: int = 0
 
     def read(self, document: Any) -> AvroType:
         """The type that a document declares; ``SchemaError`` says what is wrong with it."""
+        return self._load(document)
+
+    def _index(self) -> None:
+        """Note which file declares which name, the first time that a name is not at hand."""
+        if self._indexed:
+            return
+        self._indexed = True
         for key, resource in self.resources.items():
             check_size(resource)
             for name in defined_names(resource):
                 self._where.setdefault(name, key)
-        return self._load(document)
 
     def _load(self, document: Any) -> AvroType:
         self._values += check_size(document)
@@ -176,6 +183,7 @@ class AvroDocuments:
                 if self._where.get(full) in self._loading[:-1]:
                     raise _cycle(full)
                 return self.named[full]
+        self._index()
         for full in candidates:
             if full in self._where:
                 return self._from_resource(full)

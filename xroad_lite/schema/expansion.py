@@ -2,8 +2,7 @@
 
 Two references to a schema that holds two references, and so on, double at every step: 40 such lines
 keep a validator busy for hours. The cost of every schema is counted over the graph of what it
-applies, which takes no longer than reading it, and bounds what may be compiled and how deep a body
-may nest.
+applies, which takes no longer than reading it; it tells which schemas need to be watched.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from dataclasses import dataclass, field
 
 from xroad_lite.errors import SchemaError
 from xroad_lite.schema.references import Documents, Place, referred
+from xroad_lite.schema.work import Node, Work
 
 MAX_COST = 1_000_000
-"""How many schemas may apply along one path of a body."""
-MAX_BODY_DEPTH = 200
-_LEAST_DEPTH = 4
+"""How many schemas may apply along one path of a body before each body is counted."""
+_MAX_BODY_DEPTH = 200
 _MAX_CHAIN = 500
 _IN_PLACE = {
     "allOf",
@@ -32,24 +31,6 @@ _IN_PLACE = {
 _ITEMS = ("prefixItems", "items", "additionalItems", "unevaluatedItems")
 _REST = ("additionalProperties", "unevaluatedProperties")
 _MAX_NAMES = 50_000
-
-
-@dataclass(slots=True)
-class _Node:
-    place: Place
-    in_place: list[int] = field(default_factory=list)
-    dynamic: list[int] = field(default_factory=list)
-    named: dict[str, int] = field(default_factory=dict)
-    rest: list[int] = field(default_factory=list)
-    items: list[int] = field(default_factory=list)
-    patterns: list[int] = field(default_factory=list)
-    contains: list[int] = field(default_factory=list)
-    names: list[int] = field(default_factory=list)
-
-    def multiplies(self) -> bool:
-        """Whether more than one schema may apply to one value through this one."""
-        others = (self.in_place, self.patterns, self.contains, self.names)
-        return bool(self.dynamic) or sum(map(len, others)) > 1
 
 
 @dataclass(slots=True)
@@ -79,27 +60,28 @@ class _Cost:
         return _Cost(self.own, {}, max(self.rest, *self.named.values(), 0), self.items)
 
 
-def body_depth(documents: Documents) -> int:
-    """How deep a body may nest so that checking it stays bounded: 200 for all but a few schemas.
+def work_of(documents: Documents) -> Work | None:
+    """What counts the work of each body, for the few schemas of which one could make too much.
 
     Resolves every reference on the way. ``SchemaError`` for a reference that leads nowhere or back
-    to itself, and for a schema that is too much work even for a shallow body.
+    to itself, and for a schema that is too much work whatever the body.
     """
     nodes = _Graph(documents).nodes
     order = _ordered(nodes)
     if not any(node.multiplies() for node in nodes):
-        return MAX_BODY_DEPTH
+        return None
     totals = [0] * len(nodes)
-    for depth in range(MAX_BODY_DEPTH + 1):
+    for depth in range(_MAX_BODY_DEPTH + 1):
         below, totals = totals, _totals(nodes, order, totals)
         if max(totals) > MAX_COST:
-            return _allowed(depth - 1)
+            _check_least(depth)
+            return Work(nodes)
         if totals == below:
             break
-    return MAX_BODY_DEPTH
+    return None
 
 
-def _totals(nodes: list[_Node], order: list[int], below: list[int]) -> list[int]:
+def _totals(nodes: list[Node], order: list[int], below: list[int]) -> list[int]:
     costs: list[_Cost] = [_Cost()] * len(nodes)
     budget = _MAX_NAMES
     for index in order:
@@ -114,7 +96,7 @@ def _totals(nodes: list[_Node], order: list[int], below: list[int]) -> list[int]
     return [cost.total() for cost in costs]
 
 
-def _own(node: _Node, below: list[int]) -> _Cost:
+def _own(node: Node, below: list[int]) -> _Cost:
     """What one schema applies by itself, with the costs of a body that is one level less deep."""
     patterns = sum(below[i] for i in node.patterns)
     return _Cost(
@@ -125,15 +107,14 @@ def _own(node: _Node, below: list[int]) -> _Cost:
     )
 
 
-def _allowed(depth: int) -> int:
-    if depth < _LEAST_DEPTH:
+def _check_least(depth: int) -> None:
+    if depth == 0:
         raise SchemaError(
             "schema.expansion",
-            f"the schema applies more than {MAX_COST:,} subschemas to one small body: its "
-            "references multiply each other",
+            f"the schema applies more than {MAX_COST:,} subschemas to any value: its references "
+            "multiply each other",
             hint="refer to each shared definition once, and combine alternatives in one anyOf",
         )
-    return depth
 
 
 class _Graph:
@@ -142,12 +123,12 @@ class _Graph:
     def __init__(self, documents: Documents) -> None:
         self.documents = documents
         self.numbers: dict[tuple[int, str], int] = {}
-        self.nodes: list[_Node] = []
+        self.nodes: list[Node] = []
         self.number(documents.root)
         at = 0
-        while at < len(self.nodes):  # grows while it is walked
-            for node in self.nodes[at:]:
-                self.connect(node)
+        while at < len(self.nodes):
+            while at < len(self.nodes):  # grows while it is walked
+                self.connect(self.nodes[at])
                 at += 1
             for node in self.nodes[:at]:  # whatever was loaded may be meant by any $dynamicRef
                 self.connect_dynamic(node)
@@ -157,10 +138,10 @@ class _Graph:
         key = (id(schema) if isinstance(schema, dict) else int(schema), place.base)
         if key not in self.numbers:
             self.numbers[key] = len(self.nodes)
-            self.nodes.append(_Node(place))
+            self.nodes.append(Node(place))
         return self.numbers[key]
 
-    def connect(self, node: _Node) -> None:
+    def connect(self, node: Node) -> None:
         counted = node.place.keywords()
         kinds = {"patternProperties": node.patterns, "contains": node.contains}
         kinds |= {"propertyNames": node.names} | dict.fromkeys(_REST, node.rest)
@@ -174,7 +155,7 @@ class _Graph:
         if (target := referred(self.documents, node.place)) is not None:
             node.in_place.append(self.number(target))
 
-    def connect_dynamic(self, node: _Node) -> None:
+    def connect_dynamic(self, node: Node) -> None:
         static = referred(self.documents, node.place, "$dynamicRef")
         if static is not None:
             name = node.place.schema["$dynamicRef"].partition("#")[2]
@@ -182,7 +163,7 @@ class _Graph:
             node.dynamic = [self.number(place) for place in meant]
 
 
-def _ordered(nodes: list[_Node]) -> list[int]:
+def _ordered(nodes: list[Node]) -> list[int]:
     """The numbers so that each schema follows those that it applies to the same value."""
     order: list[int] = []
     length: dict[int, int] = {}
@@ -217,7 +198,7 @@ def _check_length(length: int) -> None:
         )
 
 
-def _cycle(nodes: list[_Node], waiting: list[int]) -> SchemaError:
+def _cycle(nodes: list[Node], waiting: list[int]) -> SchemaError:
     names = [n.place.keywords().get("$ref") for n in nodes if set(n.in_place) & set(waiting)]
     name = next((name for name in names if name), "allOf")
     return SchemaError(

@@ -15,19 +15,24 @@ from typing import TYPE_CHECKING, Any
 from xroad_lite import strict_json
 from xroad_lite.errors import SchemaError
 from xroad_lite.schema.dialects import URIS
-from xroad_lite.schema.expansion import MAX_BODY_DEPTH, body_depth
-from xroad_lite.schema.limits import deeper_than
+from xroad_lite.schema.expansion import work_of
 from xroad_lite.schema.personal import Marks
 from xroad_lite.schema.pointers import pointer
 from xroad_lite.schema.projection import Fields, kept
 from xroad_lite.schema.references import BASE, Documents, Place
 from xroad_lite.schema.sentences import View, explained, violation
 from xroad_lite.schema.violations import MAX_VIOLATIONS, Violation
+from xroad_lite.schema.work import Work
 
 if TYPE_CHECKING:
     import jsonschema_rs
 
 MAX_PATTERNS = 1000
+_TOO_MUCH = Violation(
+    "",
+    "work",
+    "got a body that the schema would have to check in millions of ways: expected it to nest less",
+)
 _PATTERN_MEMORY = 64 << 20
 
 
@@ -37,11 +42,11 @@ class JSONEngine:
 
     validator: jsonschema_rs.Validator
     marks: Marks
-    depth: int
+    work: Work | None
 
     def is_valid(self, value: Any) -> bool:
         """Whether the value breaks nothing."""
-        if self.depth < MAX_BODY_DEPTH and deeper_than(value, self.depth):
+        if self.work is not None and self.work.is_too_much(value):
             return False
         return self.validator.is_valid(value)
 
@@ -49,8 +54,8 @@ class JSONEngine:
         """What the value breaks, at most 20 violations."""
         if self.is_valid(value):
             return []
-        if deeper_than(value, self.depth):
-            return [_too_deep(self.depth)]
+        if self.work is not None and self.work.is_too_much(value):
+            return [_TOO_MUCH]
         errors = islice(self.validator.iter_errors(value), MAX_VIOLATIONS)
         return [violation(error, value, self.marks) for error in errors]
 
@@ -97,9 +102,9 @@ def compile_json(document: Any, resources: Mapping[str, Any]) -> JSONEngine:
         )
     documents = Documents(document, resources)
     _check_metaschema(documents.root)
-    depth = body_depth(documents)
+    work = work_of(documents)
     validator = _validator(documents)
-    return JSONEngine(validator, Marks(documents), depth)
+    return JSONEngine(validator, Marks(documents), work)
 
 
 def _validator(documents: Documents) -> jsonschema_rs.Validator:
@@ -177,10 +182,4 @@ def _invalid(error: jsonschema_rs.ValidationError) -> SchemaError:
         "schema.invalid",
         f"the schema is wrong at {at}: {reason}",
         hint="see https://json-schema.org/draft/2020-12 for what each keyword takes",
-    )
-
-
-def _too_deep(depth: int) -> Violation:
-    return Violation(
-        "", "depth", f"the body nests deeper than {depth} levels: this schema cannot check more"
     )

@@ -3,6 +3,7 @@
 Does not know the registry, transports or logs: bytes and parsed documents come in, values go out.
 """
 
+from xroad_lite.semantics.opening import open_target
 from xroad_lite.semantics.report import Report
 from xroad_lite.semantics.translation import Translator, translator
 from xroad_lite.semantics.values import Loss, Translation
@@ -15,5 +16,6 @@ __all__ = [
     "Translator",
     "Vocabulary",
     "load_vocabulary",
+    "open_target",
     "translator",
 ]

@@ -123,56 +123,25 @@ class _Binder:
     def field(
         self, key: str, parts: list[object], required: bool, active: Context, pointer: str
     ) -> Field | None:
-        view = merged(parts, self.document, pointer)
-        if view.never:
+        outer = merged(parts, self.document, pointer)
+        if outer.never:
             return None
+        array = "array" in outer.types
+        item = merged(outer.items, self.document, pointer + "/*") if array else outer
         meaning = active.define(key)
-        outer, item = view, view
-        array = "array" in view.types
-        note = ""
-        if array:
-            note = "an array or something else" if view.types - {"array", "null"} else ""
-            item = merged(view.items, self.document, pointer + "/*")
-            note = note or ("an array of arrays" if "array" in item.types else "")
-            note = note or ("an array without items" if not view.items else "")
-        note = note or outer.elsewhere or item.elsewhere
-        return self.finish(key, required, active, pointer, meaning, outer, item, array, note)
-
-    def finish(
-        self,
-        key: str,
-        required: bool,
-        active: Context,
-        pointer: str,
-        meaning: TermDefinition,
-        outer: View,
-        item: View,
-        array: bool,
-        note: str,
-    ) -> Field:
-        scalars = item.types & SCALARS
-        is_object = "object" in item.types and not (scalars and not item.properties)
-        if is_object and scalars:
-            note = note or "an object or a text"
+        iri, note = self.meaning(meaning, _odd(outer, item, array=array))
         shape = None
-        if is_object and not note and meaning.iri is not None:
-            inner = active
-            if array:
-                for local in outer.contexts:
-                    inner = extended(inner, local, pointer)
-            shape = self.shape(item, inner, pointer)
-        iri = meaning.iri if not note else None
-        if iri is None:
-            note = note or "its context gives it no meaning"
-        elif complaint := self.unknown(iri):
-            iri, note = None, complaint
+        if iri is not None and "object" in item.types:
+            for local in outer.contexts if array else ():
+                active = extended(active, local, pointer)
+            shape = self.shape(item, active, pointer)
         return Field(
             key=key,
             iri=iri,
             required=required,
             array=array,
             ordered=array and meaning.container == "@list",
-            types=frozenset(scalars or SCALARS),
+            types=frozenset(item.types & SCALARS or SCALARS),
             shape=shape,
             coercion=meaning.coercion,
             codes=item.codes,
@@ -181,6 +150,27 @@ class _Binder:
             default=outer.default,
             note=note,
         )
+
+    def meaning(self, term: TermDefinition, odd: str) -> tuple[str | None, str]:
+        if odd:
+            return None, odd
+        if term.iri is None:
+            return None, "its context gives it no meaning"
+        complaint = self.unknown(term.iri)
+        return (None, complaint) if complaint else (term.iri, "")
+
+
+def _odd(outer: View, item: View, *, array: bool) -> str:
+    """Why values of this form are not bound, or the empty text."""
+    if outer.elsewhere or item.elsewhere:
+        return outer.elsewhere or item.elsewhere
+    if array and outer.types - {"array", "null"}:
+        return "an array or something else"
+    if array and not outer.items:
+        return "an array without items"
+    if array and "array" in item.types:
+        return "an array of arrays"
+    return "an object or a text" if "object" in item.types and item.types & SCALARS else ""
 
 
 def _no_duplicates(fields: tuple[Field, ...], pointer: str) -> None:

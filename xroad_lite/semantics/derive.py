@@ -84,9 +84,9 @@ class Derivation:
         _check_order(route.expression)
         if item.leaf:
             return Value(item, route)
-        end = reads(route.expression)[0].end
-        routine = self._routine(_number(item), _number(end))
-        return Nested(item, route, routine, self._required(item))
+        ends = [read.end for read in reads(route.expression)]
+        routines = tuple(self._routine(_number(item), _number(end)) for end in ends)
+        return Nested(item, route, routines, self._required(item))
 
     def _made(self, item: Field, source: int, path: Path, inside: tuple[int, ...]) -> Member:
         """An object that no source object becomes: items of selections, or a chain's node."""
@@ -180,7 +180,8 @@ def _argument_misfit(expression: Apply) -> str:
             if not argument.end.leaf and name != "constant":
                 return f"{name} takes texts or numbers, not an object"
             wanted = _NUMBERS if name == "unit" else frozenset({"string"})
-            if name not in ("constant", "cast") and not argument.end.types & wanted:
+            whole = name in ("join", "template") and not argument.end.types <= wanted
+            if name not in ("constant", "cast") and (whole or not argument.end.types & wanted):
                 return f"{name} takes {_listed(wanted)}, not {_listed(argument.end.types)}"
     return ""
 

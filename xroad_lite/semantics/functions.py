@@ -248,6 +248,8 @@ def _unit(function: Function) -> Callable[[Any], int | float | None]:
         try:
             number = Decimal(str(value))
             result = (number - offset) / factor if back else number * factor + offset
+            if not math.isfinite(result):
+                return None
             return int(result) if result == result.to_integral_value() else float(result)
         except (ArithmeticError, ValueError):
             return None

@@ -94,12 +94,20 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """A target object, or array of them, that a source object becomes by another routine."""
+    """A target object, or array of them, that source objects become by other routines.
+
+    There is one routine for each of ``options``, the places where such an object is read.
+    """
 
     field: Field
     route: Route
-    routine: int
+    routines: tuple[int, ...]
     required: tuple[str, ...]
+
+    @property
+    def options(self) -> tuple[Read, ...]:
+        """The places, best first where they are ranked."""
+        return reads(self.route.expression)
 
 
 @dataclass(frozen=True, slots=True)

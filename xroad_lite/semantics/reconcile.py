@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TypeAlias
 
 from xroad_lite.semantics.functions import inverse
+from xroad_lite.semantics.names import short
 from xroad_lite.semantics.values import (
     BROADER,
     EXACT,
@@ -49,6 +51,41 @@ def by_target(cells: Iterable[Cell]) -> Mapping[str, tuple[Cell, ...]]:
     for cell in cells:
         found[step_iri(cell.target[0])].append(cell)
     return {iri: tuple(group) for iri, group in found.items()}
+
+
+def named(cell: Cell) -> Iterator[str]:
+    """Every term that a cell names, inside its selections too."""
+    for step in (*(step for path in cell.sources for step in path), *cell.target):
+        yield step_iri(step)
+        if not isinstance(step, str):
+            yield step.where
+            if step.having is not None:
+                yield step.having
+
+
+def namespace(iri: str) -> str:
+    """An IRI without its last part."""
+    return iri[: len(iri) - len(short(iri))]
+
+
+def nearly_alike(cells: Iterable[Cell], terms: Iterable[str]) -> Iterator[Fault]:
+    """Cells in a rare namespace that is almost a common one: a slip of the pen, most likely."""
+    used = [(iri, cell) for cell in cells for iri in named(cell)]
+    spaces = Counter(namespace(iri) for iri, _ in used)
+    counts = spaces + Counter(map(namespace, terms))
+    common = sorted(counts.most_common(50))
+    near = {
+        space: get_close_matches(
+            space, [other for other, count in common if count >= 5 * counts[space]], 1, 0.9
+        )
+        for space in sorted(spaces)
+    }
+    for iri, cell in used:
+        space = namespace(iri)
+        if near[space]:
+            other = near[space][0]
+            detail = f"{iri} lies in {space}, which is almost {other}; it is used as it stands"
+            yield Fault(cell.file, cell.name.removesuffix(" (backwards)"), detail)
 
 
 def _backwards(cell: Cell) -> Cell | None:

@@ -104,11 +104,12 @@ def _places(
         here = f"{pointer}/{pointer_part(member.field.key)}"
         yield Place(member, here, base)
         below = here + ("/*" if member.field.array else "")
-        if isinstance(member, Nested) and member.routine not in inside:
-            read = reads(member.route.expression)[0]
-            deeper = base + source_pointer(read, whole=True)
-            nested = routines[member.routine].members
-            yield from _places(routines, nested, below, deeper, inside | {member.routine})
+        if isinstance(member, Nested):
+            for read, number in zip(member.options, member.routines, strict=True):
+                deeper = base + source_pointer(read, whole=True)
+                if number not in inside:
+                    nested = routines[number].members
+                    yield from _places(routines, nested, below, deeper, inside | {number})
         elif isinstance(member, Chain):
             yield from _places(routines, member.members, below, base, inside)
         elif isinstance(member, Items):

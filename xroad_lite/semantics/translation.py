@@ -11,9 +11,11 @@ from typing import Any
 
 from xroad_lite import strict_json
 from xroad_lite.errors import SemanticsError
+from xroad_lite.semantics.avro import as_json_schema, is_avro
 from xroad_lite.semantics.binding import Binding, bind
-from xroad_lite.semantics.compiling import Program, compiled
+from xroad_lite.semantics.compiling import compiled, written
 from xroad_lite.semantics.derive import Derivation
+from xroad_lite.semantics.expressions import Program
 from xroad_lite.semantics.plan import Apply, Chain, Expression, Missing, Nested, Read, Routine
 from xroad_lite.semantics.report import Report, places, prospect
 from xroad_lite.semantics.values import Cell, Function, Loss, Translation
@@ -73,12 +75,12 @@ def translator(
     Raises ``SemanticsError``: a context that cannot be read, two keys with one meaning, two exact
     cells for one field. A term that no vocabulary declares is reported, never guessed.
     """
-    bindings = (bind(source, vocabulary.unknown), bind(target, vocabulary.unknown))
+    bindings = (_bound(source, vocabulary), _bound(target, vocabulary))
     if source == target:
         return _identity(source, target, bindings, vocabulary)
     routines = Derivation(*bindings, vocabulary).derive()
     program = Program(lambda left, right: _table(vocabulary, left, right))
-    text = program.text(routines)
+    text = written(program, routines)
     return Translator(
         source=text,
         digest=_digest(source, target, routines, vocabulary),
@@ -88,6 +90,11 @@ def translator(
         vocabulary=vocabulary,
         run=compiled(text, program.constants),
     )
+
+
+def _bound(document: Mapping[str, Any], vocabulary: Vocabulary) -> Binding:
+    avro = isinstance(document, Mapping) and is_avro(document)
+    return bind(as_json_schema(document) if avro else document, vocabulary.unknown)
 
 
 def _identity(
@@ -127,8 +134,8 @@ def _unreached_members(
             continue
         if isinstance(member, Missing):
             yield pointer
-        elif isinstance(member, Nested) and not item.array and member.routine not in inside:
-            yield from _unreached(routines, member.routine, pointer, inside)
+        elif isinstance(member, Nested) and not item.array and member.routines[0] not in inside:
+            yield from _unreached(routines, member.routines[0], pointer, inside)
         elif isinstance(member, Chain) and not item.array:
             yield from _unreached_members(routines, member.members, pointer, inside)
 

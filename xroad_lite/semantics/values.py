@@ -66,9 +66,8 @@ class Cell:
     file: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A class, property, concept or scheme that a vocabulary declares."""
+class Term(NamedTuple):
+    """A class, property, concept or scheme that is declared; a tuple, since there are many."""
 
     iri: str
     kinds: frozenset[str]

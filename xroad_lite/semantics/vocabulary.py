@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from xroad_lite.errors import SemanticsError
 from xroad_lite.semantics.cells import CellReader
 from xroad_lite.semantics.names import CLASS_KINDS, RDF, RDFS, SKOS, TERM_CLASSES, short
-from xroad_lite.semantics.reconcile import by_target, reconciled
+from xroad_lite.semantics.reconcile import by_target, named, namespace, nearly_alike, reconciled
+from xroad_lite.semantics.tabular import TableReader
 from xroad_lite.semantics.values import Cell, Fault, Term
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ class Vocabulary:
 
     ``cells`` holds every cell in the direction in which it may be read, inverses included.
     ``notations`` are the codes of each scheme with their concepts; ``matches`` maps a pair of
-    concepts to ``=`` or ``<``. ``digest`` is SHA-256, base64url, over the sorted paths and bytes.
+    concepts to ``=`` or ``<``. ``borrowed`` are terms that cells name in namespaces for which no
+    vocabulary is loaded: they count as known. ``digest`` is SHA-256, base64url, over the
+    sorted paths and bytes.
     """
 
     digest: str
@@ -39,6 +42,7 @@ class Vocabulary:
     notations: Mapping[str, Mapping[str, str]]
     matches: Mapping[str, Mapping[str, str]]
     faults: tuple[Fault, ...]
+    borrowed: frozenset[str] = frozenset()
     _by_target: Mapping[str, tuple[Cell, ...]] = field(repr=False, default_factory=dict)
 
     def cells_into(self, iri: str) -> tuple[Cell, ...]:
@@ -47,7 +51,7 @@ class Vocabulary:
 
     def unknown(self, iri: str) -> str | None:
         """None for a declared term, else a sentence with the nearest known one."""
-        if iri in self.terms:
+        if iri in self.terms or iri in self.borrowed:
             return None
         near = self.nearest(iri)
         return f"unknown term {iri}" + (f"; the nearest known one is {near}" if near else "")
@@ -106,6 +110,7 @@ def load_vocabulary(files: Mapping[str, bytes]) -> Vocabulary:
             "semantics.too_large", f"vocabularies of {total} bytes: expected at most {MAX_BYTES}"
         )
     loader = _Loader()
+    tables = {path: _table(path, files[path]) for path in sorted(files) if path.endswith(".tsv")}
     graphs = {path: _parsed(path, files[path]) for path in sorted(files) if path.endswith(".ttl")}
     for path, graph in graphs.items():
         loader.declare(graph, path)
@@ -114,6 +119,8 @@ def load_vocabulary(files: Mapping[str, bytes]) -> Vocabulary:
         reader = CellReader(graph, path, frozenset(loader.concepts))
         loader.cells.extend(reader.cells())
         loader.faults.extend(reader.faults)
+    for table in tables.values():
+        loader.take_rows(table)
     return loader.vocabulary(digest_of(files))
 
 
@@ -125,6 +132,13 @@ def digest_of(files: Mapping[str, bytes]) -> str:
             state.update(len(part).to_bytes(8, "big"))
             state.update(part)
     return base64.urlsafe_b64encode(state.digest()).rstrip(b"=").decode()
+
+
+def _table(path: str, data: bytes) -> TableReader:
+    try:
+        return TableReader(data.decode("utf-8-sig"), path)
+    except UnicodeDecodeError:
+        raise SemanticsError("semantics.sssom", f"{path} is not UTF-8 text") from None
 
 
 def _parsed(path: str, data: bytes) -> Graph:
@@ -184,6 +198,17 @@ class _Loader:
                     self._match(left, right, forward)
                     self._match(right, left, backward)
 
+    def take_rows(self, table: TableReader) -> None:
+        for cell in table.cells():
+            left, right = str(cell.sources[0][0]), str(cell.target[0])
+            if left in self.concepts and right in self.concepts:
+                forward, backward = _BOTH_WAYS[cell.relation]
+                self._match(left, right, forward)
+                self._match(right, left, backward)
+            else:
+                self.cells.append(cell)
+        self.faults.extend(table.faults)
+
     def _match(self, left: str, right: str, relation: str | None) -> None:
         if relation is None:
             return
@@ -195,6 +220,7 @@ class _Loader:
         classes = {iri for iri, term in self.terms.items() if term.kinds & CLASS_KINDS}
         self.faults.extend(faults)
         self.faults.extend(_class_faults(cells, classes, self.terms))
+        self.faults.extend(nearly_alike(cells, self.terms))
         return Vocabulary(
             digest=digest,
             terms=dict(sorted(self.terms.items())),
@@ -202,10 +228,12 @@ class _Loader:
             notations={key: dict(sorted(row.items())) for key, row in self.notations.items()},
             matches={key: dict(sorted(row.items())) for key, row in self.matches.items()},
             faults=tuple(sorted(set(self.faults), key=lambda f: (f.file, f.where, f.detail))),
+            borrowed=_borrowed(cells, self.terms),
             _by_target=by_target(cells),
         )
 
 
+_BOTH_WAYS: Final = {"=": ("=", "="), "<": ("<", None), ">": (None, "<")}
 _MATCHES: Final = (
     ("exactMatch", "=", "="),
     ("broadMatch", "<", None),
@@ -227,6 +255,11 @@ def _labels(graph: Graph, subject: Node) -> Iterable[tuple[str, str]]:
         for label in graph.objects(subject, URIRef(predicate)):
             if isinstance(label, Literal):
                 yield label.language or "", str(label)
+
+
+def _borrowed(cells: Iterable[Cell], terms: Iterable[str]) -> frozenset[str]:
+    owned = {namespace(term) for term in terms}
+    return frozenset(iri for cell in cells for iri in named(cell) if namespace(iri) not in owned)
 
 
 def _class_faults(

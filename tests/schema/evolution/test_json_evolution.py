@@ -274,6 +274,23 @@ def test_hostile_pairs_end_in_bounded_time() -> None:
     assert time.perf_counter() - start < 20
 
 
+def test_tagged_alternatives_are_told_apart() -> None:
+    """Twenty alternatives that a tag tells apart are compared one by one."""
+    old = {
+        "type": "object",
+        "oneOf": [
+            {P: {"kind": {"const": f"k{i}"}, "a": {"type": "string"}}, "required": ["kind"]}
+            for i in range(20)
+        ],
+    }
+    new = copy.deepcopy(old)
+    new["oneOf"][7][P]["a"] = {"type": ["string", "null"]}  # type: ignore[index]
+    assert backward(new, old) == []
+    assert [one.change for one in backward(old, new)] == ["alternatives_narrowed"]
+    more = {"type": "object", "anyOf": [*old["oneOf"], {P: {"kind": {"const": "x"}}}]}
+    assert backward(more, old) == []
+
+
 def test_wide_schemas_are_compared_quickly() -> None:
     """Two versions of 200 fields take well under a second, even on a busy machine."""
     kinds: list[Any] = [

@@ -6,6 +6,7 @@ import os
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from schema_pairs import VALUES, pair
@@ -13,6 +14,7 @@ from schema_pairs import VALUES, pair
 from xroad_lite.errors import SchemaError
 from xroad_lite.schema import check_compatibility, compile_schema
 
+# the long form, for `make soak`: XROAD_LITE_SOAK_PAIRS=20000
 PAIRS = int(os.environ.get("XROAD_LITE_SOAK_PAIRS", "250"))
 
 
@@ -22,6 +24,7 @@ def counterexamples(reader: Any, writer: Any) -> list[Any]:
     return [value for value in VALUES if write.is_valid(value) and not read.is_valid(value)]
 
 
+@pytest.mark.timeout(max(120, PAIRS // 10))
 @settings(
     max_examples=PAIRS,
     deadline=None,

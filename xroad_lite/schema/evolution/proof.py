@@ -20,7 +20,7 @@ from xroad_lite.schema.evolution.formulas import (
 )
 from xroad_lite.schema.evolution.reading import Reader
 
-MAX_STEPS = 40_000
+MAX_STEPS = 60_000
 _MAX_NESTING = 40
 
 
@@ -73,33 +73,49 @@ class Prover:
             self._trail.append(numbers)
         return proved
 
-    def _refutes(self, formulas: list[Formula], of: str, literals: list[Literal]) -> bool:
+    def _refutes(self, formulas: Sequence[Formula], of: str, known: Sequence[Literal]) -> bool:
         """Whether surely no value of one type satisfies all of these."""
+        self._step()
+        literals = list(known)
+        choices: list[tuple[Formula, ...]] = []
+        if _sort(formulas, literals, choices):
+            return True
+        if not choices:
+            return self._contradictory(of, literals)
+        if len(choices) == 1:
+            return all(self._refutes((part,), of, literals) for part in choices[0])
+        if self._contradictory(of, literals):
+            return True
+        return self._refutes_choices(choices, of, literals)
+
+    def _refutes_choices(
+        self, choices: list[tuple[Formula, ...]], of: str, literals: list[Literal]
+    ) -> bool:
+        """The same where several choices are left: first what follows, then the smallest choice."""
+        left: list[tuple[Formula, ...]] = []
+        for choice in sorted(choices, key=len):
+            possible = tuple(part for part in choice if not self._clashes(part, of, literals))
+            if not possible:
+                return True
+            left.append(possible)
+        certain = [choice[0] for choice in left if len(choice) == 1]
+        open_choices = sorted((choice for choice in left if len(choice) > 1), key=_weakness)
+        if certain:
+            rest = [Or(choice) for choice in open_choices]
+            return self._refutes([*certain, *rest], of, literals)
+        first, *others = [Or(choice) for choice in open_choices]
+        return all(self._refutes((part, *others), of, literals) for part in first.parts)
+
+    def _clashes(self, part: Formula, of: str, literals: list[Literal]) -> bool:
+        """Whether an alternative, by what it says outright, contradicts what is known."""
+        self._step()
+        together = list(literals)
+        return _sort((part,), together, []) or self._contradictory(of, together)
+
+    def _step(self) -> None:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise TooComplexError
-        literals = list(literals)
-        choices: list[Or] = []
-        pending = list(formulas)
-        while pending:
-            formula = pending.pop()
-            if isinstance(formula, Literal):
-                literals.append(formula)
-            elif isinstance(formula, And):
-                pending.extend(formula.parts)
-            elif len(formula.parts) == 1:
-                pending.append(formula.parts[0])
-            elif not formula.parts:
-                return True
-            else:
-                choices.append(formula)
-        if not choices:
-            return self._contradictory(of, literals)
-        if len(choices) > 1 and self._contradictory(of, literals):
-            return True
-        choices.sort(key=lambda choice: len(choice.parts))
-        first, *others = choices
-        return all(self._refutes([part, *others], of, literals) for part in first.parts)
 
     def _contradictory(self, of: str, literals: Sequence[Literal]) -> bool:
         said = {(li.args[0], li.positive) for li in literals if li.name == "opaque"}
@@ -117,6 +133,48 @@ class Prover:
             case "boolean":
                 return _no_truth(literals)
         return False
+
+
+def _sort(
+    formulas: Sequence[Formula], literals: list[Literal], choices: list[tuple[Formula, ...]]
+) -> bool:
+    """Take formulas apart into what holds outright and what is a choice; True if one is false."""
+    pending = list(formulas)
+    while pending:
+        formula = pending.pop()
+        if isinstance(formula, Literal):
+            literals.append(formula)
+        elif isinstance(formula, And):
+            pending.extend(formula.parts)
+        else:
+            parts = _flat(formula)
+            if any(isinstance(part, And) and not part.parts for part in parts):
+                continue  # true
+            if not parts:
+                return True
+            if len(parts) == 1:
+                pending.append(parts[0])
+            else:
+                choices.append(parts)
+    return False
+
+
+def _weakness(choice: tuple[Formula, ...]) -> tuple[bool, int]:
+    """Alternatives that say much each come first, then the fewest: both end soonest."""
+    return any(isinstance(part, Literal) for part in choice), len(choice)
+
+
+def _flat(choice: Or) -> tuple[Formula, ...]:
+    """The alternatives of a choice, and of the choices among them."""
+    found: list[Formula] = []
+    pending: list[Formula] = [choice]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Or):
+            pending.extend(reversed(part.parts))
+        else:
+            found.append(part)
+    return tuple(found)
 
 
 def _no_truth(literals: Sequence[Literal]) -> bool:

@@ -6,7 +6,7 @@ no longer known, because the broker delivers these messages again.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,7 +36,6 @@ class Consumer:
         notify: Callable[[], None],
     ) -> None:
         self.max_body = max_body
-        self.depths: dict[str, int] = {}
         self.missing: dict[str, str] = {}
         self._me = me
         self._memory = memory
@@ -44,6 +43,8 @@ class Consumer:
         self._lanes: dict[str, str] = {}
         self._consumed: set[str] = set()
         self._deliveries: deque[Delivery] = deque()
+        self._unacknowledged: dict[int, str] = {}
+        self._depths: dict[str, int] = {}
         self._base = self._last = 0
         self._acknowledged = Acknowledged()
         self._channel: Any = None
@@ -73,6 +74,13 @@ class Consumer:
         """Deliveries that lie here and were not taken yet."""
         return len(self._deliveries)
 
+    @property
+    def depths(self) -> dict[str, int]:
+        """Per lane, what lay in the queue when it was last looked at, and what came and is not
+        acknowledged."""
+        here = Counter(list(self._unacknowledged.values()))
+        return {lane: count + here[lane] for lane, count in self._depths.items()}
+
     def listen(self, lanes: Sequence[str]) -> None:
         """Receive on these lanes; starts anew, so that what is unacknowledged comes again."""
         self._lanes = {names.queue_name(self._me, lane): lane for lane in lanes}
@@ -99,8 +107,8 @@ class Consumer:
         channel = self._channel
         if channel is None or not channel.is_open:
             return
-        known = sorted({tag - self._base for tag in tags if self._base < tag <= self._last})
-        upto, single = self._acknowledged.add(known)
+        new = {tag for tag in tags if self._unacknowledged.pop(tag, None) is not None}
+        upto, single = self._acknowledged.add(sorted(tag - self._base for tag in new))
         number = channel.channel_number
         parts = [frames.acknowledgement(number, tag, multiple=False) for tag in single]
         if upto:
@@ -138,7 +146,7 @@ class Consumer:
         if channel is not self._channel or not channel.is_open:
             return
         lanes = self._lanes
-        self.depths = {lanes[n]: count for n, count in answers.items() if isinstance(count, int)}
+        self._depths = {lanes[n]: count for n, count in answers.items() if isinstance(count, int)}
         self.missing = {n: reason for n, reason in answers.items() if isinstance(reason, str)}
         for name in answers:
             if name not in self.missing and name not in self._consumed:
@@ -160,6 +168,7 @@ class Consumer:
     def _lost(self, _error: Exception) -> None:
         self._channel = None
         self._deliveries.clear()
+        self._unacknowledged.clear()
         self._notify()
 
     def on_confirm(self, tag: int, multiple: bool, taken: bool) -> None:
@@ -169,6 +178,7 @@ class Consumer:
         """A message was delivered."""
         lane, tag = frames.read_delivery(content.method)
         self._last = self._base + tag
+        self._unacknowledged[self._last] = lane
         self._deliveries.append(
             Delivery(self._last, lane, content.seal, content.salt, content.body)
         )

@@ -20,7 +20,9 @@ from xroad_lite.transports.rabbitmq import frames, names
 from xroad_lite.transports.rabbitmq.address import Address
 from xroad_lite.transports.rabbitmq.connection import BoundedConnection, Content
 from xroad_lite.transports.rabbitmq.link import Link, LinkState
+from xroad_lite.transports.rabbitmq.probation import Probation
 from xroad_lite.transports.rabbitmq.probe import Answer, Probe
+from xroad_lite.transports.rabbitmq.rejections import Rejections
 
 CHECK_SECONDS = 3.0
 STALL_SECONDS = 5.0
@@ -70,6 +72,8 @@ class Publisher:
         self._fenced = False
         self._careful = 0
         self._patience = STALL_SECONDS
+        self._rejections = Rejections()
+        self._probation = Probation()
         self._channel: Any = None
         self._link = Link(
             loop,
@@ -105,7 +109,8 @@ class Publisher:
     @property
     def room(self) -> int:
         """How many more parcels ``hand_over`` takes."""
-        return max(0, self._window.backlog - len(self._waiting) - len(self._sent))
+        held = len(self._waiting) + self._probation.parked + len(self._sent)
+        return max(0, self._window.backlog - held)
 
     def hand_over(self, parcels: Sequence[Parcel]) -> None:
         """Take all of these parcels, in order, or none: ``transport.full``."""
@@ -128,6 +133,7 @@ class Publisher:
         with self._lock:
             outcomes, self._outcomes = self._outcomes, []
             self._fenced = False
+            self._probation.seen()
         return outcomes
 
     def pump(self) -> None:
@@ -151,12 +157,19 @@ class Publisher:
         while self._waiting and len(self._sent) < (1 if self._careful else window.parcels):
             if self._sent_bytes >= window.bytes:
                 return
-            with self._lock:  # a parcel is in one of the two places at any moment
+            with self._lock:  # a parcel is in one of the places at any moment
                 parcel = self._waiting.popleft()
-                self._number += 1
-                self._sent[self._number] = _sent(parcel)
-            self._sent_bytes += len(parcel.body)
-            yield parcel
+                key = names.routing_key(parcel.recipient, parcel.lane)
+                verdict = self._probation.admit(key, parcel)
+                if verdict is Outcome.CONFIRMED:
+                    self._number += 1
+                    self._sent[self._number] = _sent(parcel, key)
+                elif verdict is not None:
+                    self._outcomes.append((parcel.tag, verdict))
+                    self._notify()
+            if verdict is Outcome.CONFIRMED:
+                self._sent_bytes += len(parcel.body)
+                yield parcel
 
     def _write(self, parcel: Parcel, channel: int, frame_max: int) -> list[bytes]:
         sent = self._sent[self._number]
@@ -192,6 +205,7 @@ class Publisher:
     def _begin(self, channel: Any) -> None:
         with self._lock:
             self._number = 0
+            self._probation.reset()
             self._channel = channel
         self._notify()
         self.pump()
@@ -206,14 +220,17 @@ class Publisher:
         """
         if channel is not self._channel:
             return
-        oldest = next(iter(self._sent.values()), None)
+        oldest, now = next(iter(self._sent.values()), None), time.monotonic()
         if oldest is None:
             self._patience = STALL_SECONDS
-        elif not self.state.blocked and time.monotonic() - oldest.at > self._patience:
+        if self._rejections.overdue(now):
+            self._rejections.renewed()
+            self._link.drop("rejected for a while: trying a new connection", at_once=True)
+        elif oldest and not self.state.blocked and now - oldest.at > self._patience:
             self._link.drop(f"no confirm within {self._patience:.0f} s", at_once=True)
             self._patience = min(LONGEST_STALL, 2 * self._patience)
-            return
-        self._link.loop.call_later(1.0, lambda: self._watch(channel))
+        else:
+            self._link.loop.call_later(1.0, lambda: self._watch(channel))
 
     def _channel_closed(self, _channel: Any, error: Any) -> None:
         if getattr(error, "reply_code", 0) in _POISON:
@@ -238,7 +255,8 @@ class Publisher:
                 self._careful = len(self._sent)
             outcome = Outcome.REJECTED if alone else Outcome.LOST
             self._outcomes += [(sent.tag, outcome) for sent in self._sent.values()]
-            self._outcomes += [(parcel.tag, Outcome.LOST) for parcel in self._waiting]
+            held = [*self._probation.reset(), *self._waiting]
+            self._outcomes += [(parcel.tag, Outcome.LOST) for parcel in held]
             self._sent.clear()
             self._waiting.clear()
             self._sent_bytes = 0
@@ -254,10 +272,19 @@ class Publisher:
                     continue
                 self._sent_bytes -= sent.size
                 self._careful = max(0, self._careful - 1)
-                outcome = Outcome.CONFIRMED if taken else Outcome.REJECTED
-                self._outcomes.append((sent.tag, Outcome.UNROUTABLE if sent.returned else outcome))
+                self._rejections.note(sent.key, sent.at, taken=taken)
+                self._settle(sent, Outcome.CONFIRMED if taken else Outcome.REJECTED)
         self._notify()
         self.pump()
+
+    def _settle(self, sent: _Sent, outcome: Outcome) -> None:
+        outcome = Outcome.UNROUTABLE if sent.returned else outcome
+        parked = self._probation.settle(sent.key, outcome)
+        self._outcomes.append((sent.tag, outcome))
+        if outcome is Outcome.CONFIRMED:
+            self._waiting.extendleft(reversed(parked))
+        else:
+            self._outcomes += [(parcel.tag, outcome) for parcel in parked]
 
     def on_content(self, content: Content) -> None:
         """A parcel came back as unroutable; its confirm follows."""
@@ -282,8 +309,7 @@ def message_header(parcel: Parcel, channel: int, message_id: str) -> bytes:
     )
 
 
-def _sent(parcel: Parcel) -> _Sent:
-    key = names.routing_key(parcel.recipient, parcel.lane)
+def _sent(parcel: Parcel, key: str) -> _Sent:
     message_id = parcel.attributes.get("id", str(parcel.tag))
     return _Sent(parcel.tag, len(parcel.body), key, message_id, time.monotonic())
 

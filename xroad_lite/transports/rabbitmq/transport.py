@@ -114,7 +114,7 @@ class RabbitTransport:
             "since": times.to_text(state.since),
             "unconfirmed": publisher.unconfirmed,
             "room": publisher.room,
-            "queued": dict(consumer.depths),
+            "queued": consumer.depths,
             "received": consumer.waiting,
             "missing": missing,
         }

@@ -1,0 +1,107 @@
+"""Two agencies on a broker of their own, which a test may kill; holds no test."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broker import INSTALL, Broker, installed, start_broker
+
+from xroad_lite import Message
+from xroad_lite.messagelog.verification import verify_log
+from xroad_lite.registry import RegistryFolder
+from xroad_lite.stewardship import routes
+from xroad_lite.testing import BIRTH, TwoAgencies, two_agencies
+from xroad_lite.transports.rabbitmq.administration import declare, remove
+from xroad_lite.transports.rabbitmq.topology import plan
+
+CHAOS = os.environ.get("XROAD_LITE_CHAOS") == "1"
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker that these tests alone use, one after the other, so that each may kill it."""
+    if not installed():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"RabbitMQ is not installed; run: {INSTALL}")
+        pytest.skip(f"RabbitMQ is not installed; run: {INSTALL}")
+    broker = start_broker(tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.stop()
+
+
+class Running:
+    """Both nodes at work in threads, and what the receiver's handler did, in its own table."""
+
+    def __init__(self, world: TwoAgencies) -> None:
+        self.world = world
+        self.fail: set[str] = set()
+        with world.civil.transaction() as effects:
+            effects.sql(
+                "CREATE TABLE IF NOT EXISTS seen (number INTEGER PRIMARY KEY, value TEXT UNIQUE,"
+                " subject TEXT)"
+            )
+        world.civil.subscribe("health.birth")(self._handle)
+        self._threads = [
+            threading.Thread(target=node.run, daemon=True) for node in (world.health, world.civil)
+        ]
+        for one in self._threads:
+            one.start()
+
+    def _handle(self, message: Message) -> None:
+        value = message.body["identifier"][0]["value"]
+        if value in self.fail:
+            raise ValueError(f"{value} cannot be handled")
+        message.sql("INSERT INTO seen (value, subject) VALUES (?, ?)", (value, message.subject))
+
+    def publish(self, first: int, last: int, subjects: int = 7) -> None:
+        """Publish births numbered ``first`` to ``last``, in transactions of twenty."""
+        for start in range(first, last, 20):
+            with self.world.health.transaction() as effects:
+                for number in range(start, min(start + 20, last)):
+                    record = BIRTH | {"identifier": [{"value": f"B-{number:06d}"}]}
+                    effects.publish("health.birth", record, subject=f"s-{number % subjects}")
+
+    def seen(self) -> list[tuple[str, str]]:
+        """Value and subject of what was handled, in the order it was."""
+        return self.world.civil.store.query("SELECT value, subject FROM seen ORDER BY number")
+
+    def await_seen(self, count: int, seconds: float) -> None:
+        """Wait until ``count`` were handled."""
+        ends = threading.Event()
+        for _ in range(int(seconds * 20)):
+            if len(self.seen()) >= count:
+                return
+            ends.wait(0.05)
+        raise AssertionError(
+            f"{len(self.seen())} of {count} were handled in {seconds} s: "
+            f"{self.world.health.status()} {self.world.civil.status()}"
+        )
+
+    def check(self, count: int) -> None:
+        """All once, in order per subject, and both logs verify."""
+        seen = self.seen()
+        assert sorted(value for value, _ in seen) == [f"B-{n:06d}" for n in range(count)]
+        for subject in {one for _, one in seen}:
+            values = [value for value, one in seen if one == subject]
+            assert values == sorted(values), subject
+        for node in (self.world.health, self.world.civil):
+            found = verify_log(node.store)
+            assert found.ok, found.findings[:3]
+
+
+@pytest.fixture
+def running(broker: Broker, tmp_path: Path) -> Iterator[Running]:
+    """The two agencies at work on the broker, with real clocks."""
+    if broker.process is None:
+        broker.start()
+    with two_agencies(tmp_path / "world", clock=time.time, transport=broker.url) as world:
+        registry = RegistryFolder(world.instance.folder / "registry")
+        planned = plan(routes(registry.newest()))
+        remove(planned, broker.url)
+        declare(planned, broker.url)
+        yield Running(world)

@@ -1,0 +1,84 @@
+"""The search and the choice equal a naive enumeration of every chain of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from semantic_cases import IRIS, TEXT, record
+
+from xroad_lite.errors import SemanticsError
+from xroad_lite.semantics import Vocabulary, translator
+from xroad_lite.semantics.reconcile import by_target, reconciled
+from xroad_lite.semantics.values import Cell, Term
+
+SOURCES, HUBS, TARGET = ["x0", "x1", "x2"], ["h0", "h1", "h2"], "y"
+Row = tuple[str, str, str, float]
+
+
+def _iri(name: str) -> str:
+    return IRIS[{"x": "a", "h": "c", "y": "b"}[name[0]]] + name
+
+
+@st.composite
+def webs(draw: Any) -> list[Row]:
+    """Cells between three source terms, three of a hub and one of the target, each pair once."""
+    names = [*SOURCES, *HUBS, TARGET]
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    chosen = draw(st.lists(st.sampled_from(pairs), min_size=2, max_size=9, unique=True))
+    turned = [pair if draw(st.booleans()) else pair[::-1] for pair in chosen]
+    relation, measure = st.sampled_from("=<<>"), st.sampled_from([1.0, 0.7])
+    return [(a, b, draw(relation), draw(measure)) for a, b in turned]
+
+
+def _chains(web: list[Row], name: str, trail: tuple[str, ...]) -> Iterator[tuple[str, bool, float]]:
+    """Every simple chain from a source term to ``name``: source, whether broader, measure."""
+    if name in SOURCES:
+        yield name, False, 1.0
+        return
+    for a, b, relation, measure in web:
+        for source, target, holds in ((a, b, "=<"), (b, a, "=>")):
+            if target == name and relation in holds and source not in trail:
+                for start, broader, least in _chains(web, source, (*trail, source)):
+                    yield start, broader or relation != "=", min(least, measure)
+
+
+def naive(web: list[Row]) -> str | None:
+    """The source term that the rules choose; None if none; ``!`` for a contradiction."""
+    best: dict[str, tuple[bool, float]] = {}
+    for start, broader, measure in _chains(web, TARGET, (TARGET,)):
+        rank = (broader, -measure)
+        best[start] = min(best.get(start, rank), rank)
+    exact = [start for start, (broader, _) in best.items() if not broader]
+    if exact:
+        return exact[0] if len(exact) == 1 else "!"
+    first = [start for start, rank in best.items() if rank == min(best.values())]
+    return first[0] if len(first) == 1 else None
+
+
+def _vocabulary(web: list[Row]) -> Vocabulary:
+    rows = [
+        Cell(f"{a}{relation}{b}", ((_iri(a),),), (_iri(b),), relation, measure=measure)
+        for a, b, relation, measure in web
+    ]
+    cells, _ = reconciled(rows)
+    known = {_iri(n): Term(_iri(n), frozenset(), (), "") for n in [*SOURCES, *HUBS, TARGET]}
+    return Vocabulary("", known, cells, {}, {}, (), _by_target=by_target(cells))
+
+
+@settings(max_examples=150, deadline=None)
+@given(webs())
+def test_the_choice_equals_a_naive_one(web: list[Row]) -> None:
+    """Exact before broader, then measure; two exact are an error, ties of broader are missing."""
+    source = record("a", dict.fromkeys(SOURCES, TEXT))
+    target, expected = record("b", {TARGET: TEXT}), naive(web)
+    if expected == "!":
+        with pytest.raises(SemanticsError, match="claim this field"):
+            translator(source, target, _vocabulary(web))
+        return
+    there = translator(source, target, _vocabulary(web))
+    value = there.apply({name: name for name in SOURCES}).value
+    assert value == ({} if expected is None else {TARGET: expected})
