@@ -42,7 +42,7 @@ def code_of(call, *given_, **named):
 
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
 def test_an_identity_written_can_be_opened(algorithm, authority, tmp_path):
-    """Key and chain, and what the key signs the certificate verifies; the key is its owner's alone."""
+    """What the key signs the certificate verifies, and only its owner may read the key."""
     authority.issue(ME, now=NOW, algorithm=algorithm).write(tmp_path)
     assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
     signer = open_signer(f"file:{tmp_path}/key.pem", tmp_path / "certificates.pem")
@@ -176,11 +176,8 @@ def certificate(subject, issuer, public, key, *, ca, days=100.0, starts=NOW - 30
     builder = builder.public_key(public).serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(begins).not_valid_after(begins + timedelta(days=days))
     builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-    usage = dict.fromkeys(
-        ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
-        + ("content_commitment",),
-        False,
-    )
+    usage = dict.fromkeys(("key_encipherment", "data_encipherment", "key_agreement"), False)
+    usage |= dict.fromkeys(("encipher_only", "decipher_only", "content_commitment"), False)
     builder = builder.add_extension(
         x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, **usage),
         critical=True,
@@ -218,7 +215,7 @@ def test_an_intermediate_stands_between(three):
 
 
 def test_a_remembered_chain_ends_with_its_first_certificate(three):
-    """The intermediate ends before the leaf: then the chain is no longer good, remembered or not."""
+    """The intermediate ends before the leaf, and with it the chain, remembered or not."""
     _, root, middle, leaf = three
     trust = Trust([root])
     trust.check((leaf, middle), NOW)

@@ -16,7 +16,7 @@ from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.registry import RegistryFolder
 from xroad_lite.stewardship import routes
 from xroad_lite.testing import BIRTH, TwoAgencies, two_agencies
-from xroad_lite.transports.rabbitmq.administration import declare, remove
+from xroad_lite.transports.rabbitmq.administration import declare
 from xroad_lite.transports.rabbitmq.topology import plan
 
 CHAOS = os.environ.get("XROAD_LITE_CHAOS") == "1"
@@ -96,12 +96,14 @@ class Running:
 
 @pytest.fixture
 def running(broker: Broker, tmp_path: Path) -> Iterator[Running]:
-    """The two agencies at work on the broker, with real clocks."""
+    """The two agencies at work on the broker, with real clocks and a virtual host."""
     if broker.process is None:
         broker.start()
-    with two_agencies(tmp_path / "world", clock=time.time, transport=broker.url) as world:
+    host = tmp_path.name  # a virtual host of its own, so that tests share a broker and no queue
+    broker.ctl("add_vhost", host)
+    broker.ctl("set_permissions", "-p", host, "guest", ".*", ".*", ".*")
+    url = broker.url.replace("%2F", host)
+    with two_agencies(tmp_path / "world", clock=time.time, transport=url) as world:
         registry = RegistryFolder(world.instance.folder / "registry")
-        planned = plan(routes(registry.newest()))
-        remove(planned, broker.url)
-        declare(planned, broker.url)
+        declare(plan(routes(registry.newest())), url)
         yield Running(world)

@@ -99,7 +99,8 @@ def test_garbage_in_the_queue_stops_nobody(broker, running):
     queue = names.queue_name(CIVIL, "health.birth")
     exchange = names.exchange_name(HEALTH)
     draw = random.Random(SEED)
-    connection = pika.BlockingConnection(pika.URLParameters(broker.url))
+    url = running.world.health.settings.transport
+    connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
     for number in range(2500):
         headers = {

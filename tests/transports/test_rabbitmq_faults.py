@@ -281,7 +281,7 @@ def test_a_node_of_three_is_killed_under_load(tmp_path: Path) -> None:
                 world.allow("A", "B", lane)
             outbox, inbox = pair(world)
             time.sleep(5)
-            for round_ in range(4):
+            for round_ in range(3):
                 outbox.add(5000)
                 run(outbox, inbox, lambda: len(outbox.confirmed) % 5000 > 1000)
                 port = str(outbox.transport.status()["host"]).rpartition(":")[2]

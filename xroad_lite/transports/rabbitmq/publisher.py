@@ -25,8 +25,9 @@ from xroad_lite.transports.rabbitmq.probe import Answer, Probe
 from xroad_lite.transports.rabbitmq.rejections import Rejections
 
 CHECK_SECONDS = 3.0
-STALL_SECONDS = 5.0
-LONGEST_STALL = 80.0
+STALL_SECONDS = 4.0
+LONGEST_STALL = 64.0
+_WATCH_SECONDS = 0.5
 _CHUNK = 262_144
 _POISON = range(400, 600)  # the broker's answer to something that we sent, not to its own shutdown
 
@@ -230,7 +231,7 @@ class Publisher:
             self._link.drop(f"no confirm within {self._patience:.0f} s", at_once=True)
             self._patience = min(LONGEST_STALL, 2 * self._patience)
         else:
-            self._link.loop.call_later(1.0, lambda: self._watch(channel))
+            self._link.loop.call_later(_WATCH_SECONDS, lambda: self._watch(channel))
 
     def _channel_closed(self, _channel: Any, error: Any) -> None:
         if getattr(error, "reply_code", 0) in _POISON:

@@ -6,7 +6,7 @@ between the loss of a queue's leader and the election of the next goes on reject
 
 from __future__ import annotations
 
-FIRST_SECONDS = 3.0
+FIRST_SECONDS = 1.5
 LONGEST_SECONDS = 300.0
 
 
