@@ -8,7 +8,7 @@ import pytest
 from xroad_lite.errors import LogError, RefusedError, RejectedError, TransportError
 from xroad_lite.messagelog import Inbox, entries
 from xroad_lite.messagelog.verification import verify_log
-from xroad_lite.node import Node
+from xroad_lite.node import Node, sending
 from xroad_lite.node import node as node_module
 from xroad_lite.node.handling import MAX_CRASHES
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH
@@ -548,6 +548,21 @@ def test_the_outbox_is_bounded(two):
         while health.step() | two.civil.step():
             pass
         assert seen == [("B-0", "1"), ("B-1", "2"), ("B-2", "3"), ("B-3", "4")]
+
+
+def test_what_was_rolled_back_is_never_sent(two, monkeypatch):
+    """A message that was undone leaves nothing behind that could go out in another's place."""
+    monkeypatch.setattr(sending, "WINDOW", 2)
+    seen = []
+    two.civil.subscribe("health.birth")(lambda message: seen.append(value(message)))
+    two.health.publish("health.birth", birth(0))
+    with pytest.raises(GoneError), two.health.store.transaction():  # noqa: PT012
+        two.health.publish("health.birth", birth(1))
+        raise GoneError
+    two.health.publish("health.birth", birth(2))
+    two.settle()
+    assert seen == ["B-0", "B-2"]
+    assert verify_log(two.health.store).ok
 
 
 # faults of disk and transport, in both forms

@@ -69,7 +69,7 @@ def _vocabulary(web: list[Row]) -> Vocabulary:
     return Vocabulary("", known, cells, {}, {}, (), _by_target=by_target(cells))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(webs())
 def test_the_choice_equals_a_naive_one(web: list[Row]) -> None:
     """Exact before broader, then measure; two exact are an error, ties of broader are missing."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -17,8 +17,12 @@ from rich.markup import escape
 from xroad_lite.cli import options, output
 from xroad_lite.errors import XRoadError
 
+if TYPE_CHECKING:
+    from xroad_lite.node import Settings
+
 _FREE_BYTES = 1 << 30
 _SOON_SECONDS = 30 * 86_400
+_TRANSPORT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,30 @@ def _machine() -> Iterator[_Row]:
         )
 
 
+def _transport(settings: Settings) -> _Row:
+    """Whether the transport answers within a few seconds, to this node's name and key."""
+    from xroad_lite.identifiers import SubsystemId
+    from xroad_lite.transports import open_transport
+
+    try:
+        transport = open_transport(
+            settings.transport, SubsystemId.parse(settings.subsystem), base=settings.folder
+        )
+    except XRoadError as error:
+        return _Row("transport", "missing", error.message, error.hint)
+    try:
+        ends = time.monotonic() + _TRANSPORT_SECONDS
+        status = transport.status()
+        while not status["connected"] and time.monotonic() < ends:
+            transport.wait(0.1)
+            status = transport.status()
+    finally:
+        transport.close()
+    good = bool(status["connected"])
+    repair = "" if good else "start the broker, or correct transport in node.yaml"
+    return _Row("transport", "good" if good else "missing", str(status["detail"]), repair)
+
+
 def _node(folder: Path) -> Iterator[_Row]:
     from xroad_lite.keys import open_signer, read_certificate
     from xroad_lite.node import Settings
@@ -108,6 +136,7 @@ def _node(folder: Path) -> Iterator[_Row]:
     except XRoadError as error:
         yield _Row("key and certificate", "missing", error.message, error.hint)
         return
+    yield _transport(settings)
     try:
         snapshot = RegistryFolder(settings.path(settings.registry)).newest()
     except XRoadError as error:

@@ -94,9 +94,10 @@ def request(
 
 @output.command
 def status(node: options.NodeFolder = Path(), json: options.Json = False) -> None:
-    """What waits where in a node, running or not."""
+    """What waits where in a node, running or not; "running" is what it last said of itself."""
     from xroad_lite.messagelog import Inbox, Outbox, Store
     from xroad_lite.node import Settings
+    from xroad_lite.node.node import STATUS
 
     settings = Settings.read(node)
     store = Store(settings.path(settings.log), readonly=True)
@@ -112,17 +113,25 @@ def status(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
         "undecided": inbox.undecided_count(),
         "dead": len(inbox.dead_letters()),
         "counters": store.counters(),
+        "running": strict_json.loads((store.meta(STATUS) or "null").encode()),
     }
 
     def people() -> None:
         made = output.table(settings.subsystem, "", "")
         for name, value in found.items():
-            if isinstance(value, dict):
-                value = ", ".join(f"{key} {one}" for key, one in value.items() if one) or "-"
-            made.add_row(name.replace("_", " "), escape(str(value)))
+            for row in _lines(name.replace("_", " "), value):
+                made.add_row(*map(escape, row))
         output.out.print(made)
 
     output.give(found, people)
+
+
+def _lines(name: str, value: Any) -> list[tuple[str, str]]:
+    """A row per value; of a mapping a row per entry, its name said once."""
+    if not isinstance(value, dict):
+        return [(name, "-" if value is None else str(value))]
+    rows = [line for key, one in value.items() for line in _lines(f"{name} {key}", one)]
+    return rows or [(name, "-")]
 
 
 def read_body(source: str) -> Any:

@@ -6,6 +6,7 @@ Does not contain a rule of its own: ``exchange`` judges, the log keeps, the tran
 from __future__ import annotations
 
 import fcntl
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
-from xroad_lite import policy
+from xroad_lite import policy, strict_json, times
 from xroad_lite.errors import (
     ConfigurationError,
     LogError,
@@ -40,6 +41,9 @@ _H = TypeVar("_H", bound=Handler)
 _IDLE_SECONDS = 0.5
 _TROUBLE_SECONDS = 1.0
 _PURGE_SECONDS = 60.0
+_STATUS_SECONDS = 5.0
+STATUS = "status"
+"""Under which name the store keeps what the running node last said of itself."""
 
 
 class Node:
@@ -54,7 +58,7 @@ class Node:
         self.id = SubsystemId.parse(settings.subsystem)
         self._me = str(self.id)
         self._clock = clock
-        self._talk: Callable[[str], None] = lambda _: None
+        self._talk: Callable[[str], None] = logging.getLogger("xroad_lite").warning
         self._closing = threading.Event()
         self._pumping = threading.RLock()
         self._handler_thread: int | None = None
@@ -94,6 +98,7 @@ class Node:
             self.store, self, settings.retry, self._judged, lambda text: self._talk(text)
         )
         self._refreshed = self._purged = self._clock()
+        self._said = 0.0
         self._listening: set[str] = set()
 
     @classmethod
@@ -106,7 +111,8 @@ class Node:
     ) -> Self:
         """Open the node that ``node.yaml`` (or the folder with it) describes.
 
-        ``talk`` receives a line for people when a handler fails or something is out of reach.
+        ``talk`` receives a line for people when a handler fails or something is out of reach; left
+        out, it goes to the logger ``xroad_lite`` as a warning.
         Raises ``ConfigurationError``, ``KeysError``, ``RegistryError``, ``LogError`` or
         ``TransportError``; their hints say what to do.
         """
@@ -283,6 +289,14 @@ class Node:
             "transport": self._transport.status(),
         }
 
+    def _live(self, now: float) -> dict[str, Any]:
+        """What only the running process knows, for ``xroad-lite status``."""
+        return {
+            "at": times.to_text(now),
+            "registry_problem": self._registry.problem,
+            "transport": self._transport.status(),
+        }
+
     # what effects call
 
     def now(self) -> float:
@@ -351,6 +365,9 @@ class Node:
         if now - self._refreshed >= self.settings.refresh or now < self._refreshed:
             self._refreshed = now
             self._registry.refresh(now)
+        if now - self._said >= _STATUS_SECONDS or now < self._said:
+            self._said = now
+            self.store.set_meta(STATUS, strict_json.dumps(self._live(now)).decode())
         if now - self._purged >= _PURGE_SECONDS:
             self._purged = now
             self.store.erase_expired(now, "quarantine")

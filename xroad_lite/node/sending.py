@@ -98,6 +98,7 @@ class Sender:
         draft, opened = ready.draft, sealed.opened
         lane = REPLIES if draft.operation == REPLY else draft.type
         self.outbox.add(index, ready.recipient, lane)
+        self._fresh.pop(index, None)  # of a transaction that was rolled back
         if len(self._fresh) < WINDOW:
             self._fresh[index] = sealed
         if draft.operation == REQUEST and ready.recipient and draft.expires is not None:

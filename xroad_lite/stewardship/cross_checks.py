@@ -12,6 +12,7 @@ from xroad_lite.keys import read_certificates
 from xroad_lite.registry import Agreement, Manifest, Member, Snapshot
 from xroad_lite.schema import compile_schema, missing_for_projection
 from xroad_lite.semantics import load_vocabulary
+from xroad_lite.transports import REPLIES
 
 _BROKER_NAME_BYTES = 255
 
@@ -176,6 +177,8 @@ def _check_schemas(snapshot: Snapshot) -> Iterator[Finding]:
     members = {one.member for one in snapshot.members}
     for type_, subject in snapshot.subjects.items():
         path = f"schemas/{type_.replace('.', '/')}/subject.yaml"
+        if type_ == REPLIES:
+            yield Finding(path, "registry.reserved", f"{REPLIES} is the lane of all replies")
         if subject.owner not in members:
             yield Finding(path, "registry.unknown_member", f"owner {subject.owner} is no member")
         for number, version in subject.versions.items():

@@ -59,7 +59,12 @@ class Outcome(Enum):
 
 
 class Transport(Protocol):
-    """Carries parcels for one subsystem. All methods but ``wait`` return at once."""
+    """Carries parcels for one subsystem. All methods but ``wait`` return at once.
+
+    After LOST the caller sends again from the oldest; until it has asked for ``outcomes``, whatever
+    it hands over is LOST as well. After REJECTED or UNROUTABLE it holds later parcels of the same
+    recipient and lane behind the refused one, else their order breaks.
+    """
 
     def listen(self, lanes: Iterable[str]) -> None:
         """Receive on these lanes from now on; what lies there already comes first."""
