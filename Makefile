@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
+# The demo and the tests start many processes: let them share compiled modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-tools check bench lock clean
 

@@ -64,16 +64,28 @@ def costs() -> dict[str, float]:
 def exchange(publisher: list[str], consumer: list[str], count: int) -> float:
     """Messages a second from the first publish to the last one handled, as two processes."""
     python = [sys.executable, "-m"]
-    waiting = subprocess.Popen([*python, *consumer, str(count)], stdout=subprocess.PIPE, cwd=ROOT)
-    assert waiting.stdout is not None
-    waiting.stdout.readline()
+    both = [
+        subprocess.Popen(
+            [*python, *arguments, str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        for arguments in (consumer, publisher)
+    ]
+    for one in both:
+        assert one.stdout is not None
+        one.stdout.readline()
     began = time.perf_counter()
-    with subprocess.Popen([*python, *publisher, str(count)], cwd=ROOT) as publishing:
-        if waiting.wait(timeout=300):
-            raise SystemExit(f"{consumer} failed")
-        took = time.perf_counter() - began
-        if publishing.wait(timeout=300):
-            raise SystemExit(f"{publisher} failed")
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write(b"go\n")
+        one.stdin.flush()
+    for one in both:
+        if one.wait(timeout=300):
+            raise SystemExit(f"{one.args} failed")
+        if one is both[0]:
+            took = time.perf_counter() - began
     return count / took
 
 

@@ -15,6 +15,8 @@ AT_ONCE = 200
 def publish(folder: Path, count: int) -> None:
     """Publish, and work until the transport has confirmed everything."""
     with Node.open(folder) as node:
+        node.step()
+        ready()
         for first in range(0, count, AT_ONCE):
             with node.transaction() as effects:
                 for number in range(first, min(first + AT_ONCE, count)):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from typing import Any
 
 AT_ONCE = 1000
@@ -35,6 +34,7 @@ async def aio_publish(url: str, count: int) -> None:
     connection = await aio_pika.connect(url)
     channel = await connection.channel(publisher_confirms=True)
     await channel.declare_queue("bench.aio", durable=True, arguments=QUEUE)
+    ready()
     for first in range(0, count, AT_ONCE):
         messages = [
             aio_pika.Message(
@@ -82,6 +82,7 @@ async def fast_publish(url: str, count: int) -> None:
     broker, queue = _faststream(url)
     await broker.connect()
     await broker.declare_queue(queue)
+    ready()
     for first in range(0, count, AT_ONCE):
         numbers = range(first, min(first + AT_ONCE, count))
         await asyncio.gather(
@@ -119,12 +120,12 @@ async def fast_consume(url: str, count: int) -> None:
 
 
 def ready() -> None:
-    """Tell the parent that this consumer is waiting."""
+    """Tell the parent that all is imported and connected, and wait for its word to begin."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    sys.stdin.readline()
 
 
 if __name__ == "__main__":
     function, address, number = sys.argv[1:]
-    began = time.perf_counter()
     asyncio.run(globals()[function](address, int(number)))

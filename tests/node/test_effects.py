@@ -1,6 +1,8 @@
 """What a handler does through its node: exactly once, all of it or nothing, in order."""
 
+import contextlib
 import sqlite3
+import threading
 from itertools import pairwise
 
 import pytest
@@ -379,6 +381,34 @@ def test_a_process_that_ends_in_a_handler_loses_nothing(two, reopen):
     assert seen == [2]
     assert sent(civil) == 0
     assert outcomes(civil) == [("handled", 2)]
+
+
+def test_a_thread_that_ends_in_a_handler_leaves_the_store_free(two):
+    """``sys.exit`` in a handler undoes what it did; other threads publish, and the node closes."""
+
+    @two.civil.subscribe("health.birth")
+    def register(message):
+        message.sql("CREATE TABLE persons (id TEXT)")
+        raise SystemExit
+
+    two.health.publish("health.birth", BIRTH)
+    two.health.step()
+
+    def end():
+        with contextlib.suppress(SystemExit):
+            two.civil.step()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    ending.join()
+    other = threading.Thread(
+        target=two.civil.publish, args=("citizens.birth-registered", REGISTERED), daemon=True
+    )
+    other.start()
+    other.join(10)
+    assert not other.is_alive()
+    assert two.civil.store.query("SELECT name FROM sqlite_master WHERE name = 'persons'") == []
+    assert sent(two.civil) == 1
 
 
 def test_a_message_that_ends_the_process_dies_at_last(two, reopen):

@@ -103,6 +103,9 @@ class Dispatcher:
                 if row.subject is not None:
                     parked.add((row.source, row.subject))
                 continue
+            except BaseException:  # this thread is ending: it must not keep the store locked
+                effects.undo()
+                raise
             if handled:
                 group.append((row, effects))
             if effects.uses_sql or time.monotonic() - began > _GROUP_SECONDS:
