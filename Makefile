@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-tools check bench lock clean
+.PHONY: help setup demo test test-tools check bench chaos soak lock clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ demo: setup ## a day of four institutions; ARGS="--messages 500", ARGS="--input 
 	@$(BIN)/xroad-lite demo $(ARGS)
 
 test: $(VENV)/dev.stamp test-tools ## install what the tests need, RabbitMQ too, and pass them all
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 test-tools:
 	@./tests/install-tools
@@ -49,8 +49,19 @@ check: $(VENV)/dev.stamp ## format, lint, types, and which room imports which
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/dev.stamp test-tools ## measure speed as ratios within one run
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
+	@echo "installing the peers to measure beside into $(VENV)" >&2
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/bench.stamp test-tools ## measure speed as ratios within one run
 	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(VENV)/dev.stamp test-tools ## the long fault tests on real brokers, with fixed seeds
+	@XROAD_LITE_CHAOS=1 $(BIN)/python -m pytest -o timeout=900 tests/faults tests/transports $(ARGS)
+
+soak: $(VENV)/dev.stamp ## 20,000 pairs of schemas searched for a counterexample
+	@XROAD_LITE_SOAK_PAIRS=20000 $(BIN)/python -m pytest tests/schema/evolution/test_soundness.py $(ARGS)
 
 lock: ## lock the requirement files again, with hashes, without any index's address
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip install --quiet pip-tools

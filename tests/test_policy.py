@@ -202,3 +202,13 @@ def test_a_projection_is_named_by_its_fields(documents):
     assert len({named("/a"), named("/b"), named("/a", "/b"), named()}) == 4
     assert len(named("/a")) == 43
     assert policy.projection(agreement, "citizens.person") is None
+
+
+def test_two_agreements_for_two_purposes_want_a_choice(documents):
+    """Which purpose is sealed is never left to the order of names."""
+    both = snapshot(documents, "births-too", purposes=[OTHER])
+    unsent = PUBLISH._replace(recipient=None, purpose="")
+    with pytest.raises(PolicyError, match="no purpose was named") as caught:
+        find(both, unsent, None)
+    assert caught.value.code == "policy.purpose"
+    assert find(both, unsent, OTHER) == [(CIVIL, f"{BASE}births-too/1", OTHER)]

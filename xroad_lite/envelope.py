@@ -475,7 +475,7 @@ def _check_repeated(name: str, value: str) -> None:
 
 
 def _check_attribute(name: str, value: object) -> None:
-    if not _EXTENSION_NAME.fullmatch(name) or name == "extensions":
+    if not _EXTENSION_NAME.fullmatch(name) or name in ("data", "extensions"):
         raise SealError(
             "envelope.attribute",
             f"got the attribute name {name!r:.60}: expected up to 20 lower-case letters and digits",

@@ -105,7 +105,14 @@ def find(
         except PolicyError as error:
             refusals.append(error)
         else:
-            found.setdefault(recipient, (recipient, iri, chosen))
+            first = found.setdefault(recipient, (recipient, iri, chosen))
+            if first[2] != chosen:
+                raise PolicyError(
+                    "policy.purpose",
+                    f"agreements allow it to {recipient} for {first[2]} and for {chosen}, and no "
+                    "purpose was named",
+                    hint="say which with purpose=",
+                )
     if found:
         return list(found.values())
     if refusals:

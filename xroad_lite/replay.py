@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from xroad_lite import times
 from xroad_lite.envelope import Seal, parse_seal
 from xroad_lite.errors import RegistryError
 from xroad_lite.exchange import Judgement, OpenRequest, Receiving, receive
@@ -134,8 +135,14 @@ class _Past:
         agreement = self._current(entry).agreement(sealed.agreement)
         asks = agreement is not None and agreement.operation == REQUEST
         if asks and sealed.inreplyto is None and sealed.recipient is not None:
+            expires = times.to_unix(sealed.expirytime) if sealed.expirytime else 0.0
             self._requests[sealed.id] = OpenRequest(
-                sealed.recipient, sealed.type, opened.identity, 0.0
+                sealed.recipient,
+                sealed.type,
+                opened.identity,
+                expires,
+                sealed.agreement,
+                sealed.purpose,
             )
 
     def judge(self, opened: Seal, salt: bytes, body: bytes, entry: entries.Entry) -> Judgement:

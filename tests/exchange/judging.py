@@ -191,6 +191,7 @@ def judged(
     reads: str | None = None,
     max_body: int = 1_048_576,
     never: tuple[str, ...] = (),
+    refreshed: float = NOW,
     seal: bytes | None = None,
     salt: bytes | None = None,
     body: bytes | None = None,
@@ -204,6 +205,7 @@ def judged(
         reads=lambda *_: reads,
         max_body=max_body,
         never_published=never.__contains__,
+        refreshed=refreshed,
     )
     return receive(
         sealed.seal if seal is None else seal,

@@ -317,6 +317,26 @@ def test_a_snapshot_that_never_was_is_refused(instance):
     assert_refused(found, 2, "registry.never_published")
 
 
+@pytest.mark.parametrize(("hours", "undecided"), [(0, True), (23.9, True), (24.1, False)])
+def test_what_is_unknown_is_awaited_for_the_lag(hours, undecided, instance):
+    """A registry in reach a day after the seal, that has no such snapshot, will never have it."""
+    sealed = instance.birth(registry=f"9:{DIGEST}")
+    seen = NOW + hours * 3600
+    found = judged(sealed, instance.first, now=seen, refreshed=seen)
+    if undecided:
+        assert_undecided(found, "registry.unknown_snapshot")
+    else:
+        assert_refused(found, 2, "registry.never_published")
+    out_of_reach = judged(sealed, instance.first, now=NOW + 10 * DAY, refreshed=NOW)
+    assert_undecided(out_of_reach, "registry.unknown_snapshot")
+
+
+def test_a_seal_from_the_future_waits_for_no_snapshot(instance):
+    """Else a date far ahead would keep it undecided until then."""
+    sealed = instance.birth(registry=f"9:{DIGEST}", at=NOW + DAY)
+    assert_refused(judged(sealed, instance.first), 2, "registry.not_yet_published")
+
+
 @pytest.mark.parametrize(("hours", "good"), [(0, True), (23.9, True), (24.1, False)])
 def test_a_superseded_snapshot_may_lag_for_a_day(hours, good, instance):
     """The sender may not have heard of the newer one yet; after the lag it must have."""
@@ -578,7 +598,10 @@ def test_another_seal_under_a_used_id_is_refused(instance):
 def asked(instance, question, **changed):
     """A past in which Health waits for the answer to a question."""
     opened = question.opened
-    request = OpenRequest(CIVIL, opened.attributes.type, opened.identity, NOW + 30)
+    sealed = opened.attributes
+    request = OpenRequest(
+        CIVIL, sealed.type, opened.identity, NOW + 30, sealed.agreement, sealed.purpose
+    )
     return Past(requests={opened.attributes.id: replace(request, **changed)})
 
 
@@ -615,6 +638,41 @@ def test_an_answer_to_another_question_is_refused(instance):
     past = asked(instance, question, identity=instance.question().opened.identity)
     found = judged(instance.answer(question, PERSON), instance.first, me=HEALTH, past=past)
     assert_refused(found, 5, "freshness.other_request")
+
+
+def test_an_answer_after_the_time_given_is_refused(instance):
+    """Whoever asked does not wait any more."""
+    question = instance.question()
+    found = judged(
+        instance.answer(question, PERSON),
+        instance.first,
+        me=HEALTH,
+        past=asked(instance, question, expires=NOW - 1),
+    )
+    assert_refused(found, 5, "freshness.no_open_request")
+
+
+def test_a_request_must_say_how_long_it_waits(instance):
+    """Without an expiry it could be answered for ever."""
+    found = judged(instance.question(expirytime=None), instance.first)
+    assert_refused(found, 5, "freshness.no_expiry")
+
+
+@pytest.mark.parametrize("field", ["agreement", "purpose"])
+def test_an_answer_travels_under_what_it_answers(field, instance):
+    """Another agreement or purpose than the request's is refused."""
+    question = instance.question()
+    past = asked(instance, question, **{field: "https://example.org/other"})
+    found = judged(instance.answer(question, PERSON), instance.first, me=HEALTH, past=past)
+    assert_refused(found, 6, "policy.other_agreement")
+
+
+def test_an_answer_is_of_the_type_that_the_service_gives(instance):
+    """Where another question was asked, a person is no answer to it."""
+    question = instance.question()
+    past = asked(instance, question, type="health.birth")
+    found = judged(instance.answer(question, PERSON), instance.first, me=HEALTH, past=past)
+    assert_refused(found, 6, "policy.type")
 
 
 def test_a_publication_dressed_as_an_answer_is_refused(instance):
@@ -721,11 +779,11 @@ def test_the_service_must_exist_to_be_asked(instance):
 
 
 def test_an_answer_travels_under_an_agreement_to_request(instance):
-    """An agreement to publish does not cover answers, and answers are of the response type."""
+    """Not under one to publish, and answers are of the service's response type."""
     question = instance.question()
     answer = instance.answer(question, PERSON, agreement=f"{instance.base}agreements/births/1")
     found = judged(answer, instance.first, me=HEALTH, past=asked(instance, question))
-    assert_refused(found, 6, "policy.operation")
+    assert_refused(found, 6, "policy.other_agreement")
     answer = instance.answer(question, PERSON, type="citizens.person-query")
     found = judged(answer, instance.first, me=HEALTH, past=asked(instance, question))
     assert_refused(found, 6, "policy.type")

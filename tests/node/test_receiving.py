@@ -334,6 +334,17 @@ def test_a_strangers_seal_holds_nobody_up(two, behind, seen, stranger, health_ke
     assert behind.status()["undecided"] == 1
 
 
+def test_strangers_have_little_room_to_wait(two, honest, behind, stranger, health_key, put):
+    """A key that nobody registered cannot fill the inbox with what must be awaited."""
+    health_key.signer = stranger
+    for _ in range(receiving.MAX_STRANGERS + 20):
+        put(health_key.seal(honest, registry=f"999:{DIGEST}"))
+    settle(two.health, behind)
+    status = behind.status()
+    assert status["undecided"] == receiving.MAX_STRANGERS
+    assert status["counters"]["undecided.full"] == 20
+
+
 def test_a_snapshot_that_never_was_is_refused(two, honest, put, health_key):
     """The registry is asked once; where it has another one of that number, it is no use waiting."""
     put(health_key.seal(honest, registry=f"1:{DIGEST}"))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from xroad_lite import times
 from xroad_lite.errors import ConfigurationError, RefusedError, RejectedError, RequestError
 from xroad_lite.messagelog import entries
 from xroad_lite.messagelog.verification import verify_log
@@ -192,6 +193,8 @@ def test_nobody_answers(two):
     assert 0.2 < time.monotonic() - began < 10
     calls = []
 
+    two.health.step()
+
     @two.civil.serve(QUERY)
     def answer(message):
         calls.append(message.id)
@@ -202,10 +205,10 @@ def test_nobody_answers(two):
         two.health.step()
         two.civil.step()
     assert calls == []
-    verdict = [one.fields.get("verdict", {}) for one in _entries(two.civil)]
-    assert [one["code"] for one in verdict if one.get("outcome") == "refused"] == [
-        "freshness.expired"
-    ]
+    read = [entries.read(leaf) for _, leaf in two.health.store.entries()]
+    assert [one.fields["outcome"] for one in read if one.kind == "outcome"] == ["expired"]
+    assert two.health.status()["outbox"]["waiting"] == 0
+    assert verify_log(two.health.store).ok
 
 
 def test_a_refusal_by_a_check_comes_back_sealed(two):
@@ -218,7 +221,8 @@ def test_a_refusal_by_a_check_comes_back_sealed(two):
     with pytest.raises(RequestError):
         two.health.request(CIVIL, QUERY, ASKED, timeout=0.05)
     asker = Tamperer(two.instance.node_folder(HEALTH), two.clock)
-    wrong = asker.seal(asker.last_sent(), b'{"other":1}', expirytime=None)
+    soon = times.to_text(two.clock() + 30)
+    wrong = asker.seal(asker.last_sent(), b'{"other":1}', expirytime=soon)
     two.health._transport.send([Parcel(0, CIVIL, QUERY, wrong.seal, wrong.salt, wrong.body)])
     two.settle()
     attributes, body = last_out(two.civil)
@@ -372,7 +376,7 @@ def test_a_request_survives_a_restart_of_the_one_asked(two, reopen):
     with pytest.raises(RequestError):
         two.health.request(CIVIL, QUERY, ASKED, timeout=0.2)
     asker = Tamperer(two.instance.node_folder(HEALTH), two.clock)
-    again = asker.seal(asker.last_sent(), expirytime=None)
+    again = asker.seal(asker.last_sent(), expirytime=times.to_text(two.clock() + 30))
     two.health._transport.send([Parcel(0, CIVIL, QUERY, again.seal, again.salt, again.body)])
     two.civil._receiver.pump(two.clock())
     civil = reopen()

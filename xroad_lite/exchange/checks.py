@@ -31,7 +31,7 @@ from xroad_lite.errors import (
     XRoadError,
 )
 from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_translator
-from xroad_lite.exchange.judgement import Judgement
+from xroad_lite.exchange.judgement import Judgement, OpenRequest
 
 
 class UndecidedError(XRoadError):
@@ -78,6 +78,7 @@ def _check_registry(found: Judgement) -> None:
             raise RegistryError(
                 "registry.never_published", f"no snapshot {name} was ever published"
             )
+        _check_may_exist(found)
         found.missing = name
         raise UndecidedError(
             "registry.unknown_snapshot", f"the snapshot {name} is not known here yet"
@@ -102,6 +103,28 @@ def _check_registry(found: Judgement) -> None:
             f"{instance.lag} before the seal was made at {times.to_text(sealed_at)}",
         )
     found.sender_snapshot = snapshot
+
+
+def _check_may_exist(found: Judgement) -> None:
+    """What is not known here is awaited, but not for ever: anybody can name what never was.
+
+    The sender had the snapshot when it sealed. So a registry that was in reach here for longer than
+    the lag since then, and still has no such snapshot, will never have it.
+    """
+    node = found.node
+    assert found.opened is not None
+    instance, sealed_at = node.known.current.instance, found.opened.issued_at
+    if sealed_at > node.now + times.duration(instance.clock_skew):
+        raise RegistryError(
+            "registry.not_yet_published",
+            f"the seal, of {times.to_text(sealed_at)}, is from the future, and so is its snapshot",
+        )
+    if node.refreshed > sealed_at + times.duration(instance.lag):
+        raise RegistryError(
+            "registry.never_published",
+            f"no snapshot {found.attributes.registry} was published within {instance.lag} of the "
+            "seal that names it",
+        )
 
 
 # 3. identity
@@ -180,6 +203,11 @@ def _check_freshness(found: Judgement) -> None:
             f"it was good until {times.to_text(ends)}: now it is {times.to_text(node.now)}",
         )
     _check_answers(found)
+    found.operation = _operation(found)
+    if found.operation == policy.REQUEST and attributes.expirytime is None:
+        raise RefusedError(
+            5, "freshness.no_expiry", "a request must say with expirytime how long it waits"
+        )
 
 
 def _check_recipient(found: Judgement) -> None:
@@ -220,7 +248,8 @@ def _check_answers(found: Judgement) -> None:
     if attributes.inreplyto is None:
         return
     request = node.memory.open_request(attributes.inreplyto)
-    if request is None or request.recipient != attributes.source:
+    open_here = request is not None and node.now <= request.expires
+    if request is None or not open_here or request.recipient != attributes.source:
         raise RefusedError(
             5,
             "freshness.no_open_request",
@@ -242,7 +271,8 @@ def _check_policy(found: Judgement) -> None:
     assert found.sender_snapshot is not None
     attributes = found.attributes
     current = node.known.current
-    found.operation = _operation(found)
+    if found.request is not None:
+        _check_same_agreement(found, found.request)
     for snapshot, at in (
         (found.sender_snapshot, float(found.opened.issued_at)),
         (current, node.now),
@@ -264,6 +294,25 @@ def _check_policy(found: Judgement) -> None:
                 f"allowed fields are {expected}",
             )
         found.agreement = agreement
+
+
+def _check_same_agreement(found: Judgement, request: OpenRequest) -> None:
+    """An answer travels under the agreement, and for the purpose, of what it answers."""
+    answer = found.attributes
+    if (answer.agreement, answer.purpose) != (request.agreement, request.purpose):
+        raise PolicyError(
+            "policy.other_agreement",
+            f"the answer is under {answer.agreement} for {answer.purpose}: the request was under "
+            f"{request.agreement} for {request.purpose}",
+        )
+    party = found.node.known.current.party(answer.source)
+    service = party.service(request.type) if party is not None else None
+    if answer.type != policy.ERROR_TYPE and (service is None or answer.type != service[1]):
+        raise PolicyError(
+            "policy.type",
+            f"{answer.type} does not answer {request.type}: "
+            f"expected {service[1] if service else 'a service that is listed'}",
+        )
 
 
 def _operation(found: Judgement) -> str:

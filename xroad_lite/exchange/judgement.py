@@ -81,6 +81,8 @@ class OpenRequest:
     type: str
     identity: str
     expires: float
+    agreement: str
+    purpose: str
 
 
 class Memory(Protocol):
@@ -111,6 +113,8 @@ class Receiving:
     reads: Callable[[str, str | None], str | None]
     max_body: int
     never_published: Callable[[str], bool] = lambda _: False
+    refreshed: float = 0.0
+    """When the registry was last in reach, Unix seconds."""
 
 
 @dataclass(slots=True)

@@ -54,6 +54,8 @@ class Undecided:
 
     number: int
     lane: str
+    order: str
+    """What it holds up: later messages of the same key and source."""
     seal: bytes = field(repr=False)
     salt: bytes = field(repr=False)
     body: bytes = field(repr=False)
@@ -224,6 +226,15 @@ class Inbox:
             (lane, source, *content, code, missing, next_at),
         )
 
+    def held(self, prefix: str) -> int:
+        """How many are undecided whose order begins with ``prefix``."""
+        rows = self._store.query(
+            "SELECT count(*) FROM xl_undecided WHERE substr(source, 1, ?) = ?",
+            (len(prefix), prefix),
+            table="xl_undecided",
+        )
+        return int(rows[0][0])
+
     def holds(self, source: str) -> bool:
         """Whether something of this source is undecided, so that what follows must wait too."""
         sql = "SELECT 1 FROM xl_undecided WHERE source = ? LIMIT 1"
@@ -233,7 +244,7 @@ class Inbox:
     def undecided(self, now: float) -> list[Undecided]:
         """What is to be judged again now, in the order it came."""
         rows = self._store.query(
-            "SELECT number, lane, seal, salt, body, missing FROM xl_undecided u"
+            "SELECT number, lane, source, seal, salt, body, missing FROM xl_undecided u"
             " WHERE NOT EXISTS (SELECT 1 FROM xl_undecided e WHERE e.source = u.source"
             " AND e.number <= u.number AND e.next_at > ?) ORDER BY number LIMIT 100",
             (now,),

@@ -28,10 +28,12 @@ class Outbox:
         self._counted = len(self)
         self._added = 0
 
-    def add(self, index: int, recipient: str | None, lane: str) -> None:
-        """Queue log entry ``index``; once is enough."""
+    def add(
+        self, index: int, recipient: str | None, lane: str, expires: float | None = None
+    ) -> None:
+        """Queue log entry ``index``; once is enough. ``expires`` is Unix seconds."""
         with self._store.transaction():
-            row = (index, recipient, lane, WAITING, 0, 0)
+            row = (index, recipient, lane, WAITING, 0, 0, expires)
             self._store.insert("xl_outbox", *row, verb="INSERT OR IGNORE")
             self._counted += 1
             self._added += 1
@@ -53,6 +55,14 @@ class Outbox:
             rows = [(index,) for index in indexes]
             self._store.many("DELETE FROM xl_outbox WHERE idx = ?", rows)
             self._counted -= len(rows)
+
+    def expired(self, now: float) -> list[tuple[int, int]]:
+        """Entry and attempts of rows that nobody would accept any more."""
+        return self._store.query(
+            "SELECT idx, attempts FROM xl_outbox WHERE expires IS NOT NULL AND expires < ?"
+            " ORDER BY idx LIMIT 1000",
+            (now,),
+        )
 
     def postponed(self, index: int, state: str, next_at: float) -> None:
         """Say why a row was not taken, and when to try it again."""

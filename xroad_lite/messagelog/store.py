@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS xl_messages (
 CREATE INDEX IF NOT EXISTS xl_messages_id ON xl_messages (id);
 CREATE TABLE IF NOT EXISTS xl_outbox (
     idx INTEGER PRIMARY KEY, recipient TEXT, lane TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL, next_at REAL NOT NULL);
+    attempts INTEGER NOT NULL, next_at REAL NOT NULL, expires REAL);
+CREATE INDEX IF NOT EXISTS xl_outbox_expires ON xl_outbox (expires) WHERE expires IS NOT NULL;
 CREATE INDEX IF NOT EXISTS xl_outbox_held ON xl_outbox (lane, recipient, idx) WHERE next_at > 0;
 CREATE TABLE IF NOT EXISTS xl_inbox (
     idx INTEGER PRIMARY KEY, subscription TEXT NOT NULL, source TEXT NOT NULL, subject TEXT,
@@ -55,7 +56,8 @@ CREATE TABLE IF NOT EXISTS xl_undecided (
     next_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS xl_requests (
     id TEXT PRIMARY KEY, recipient TEXT NOT NULL, type TEXT NOT NULL, identity TEXT NOT NULL,
-    expires REAL NOT NULL, reply INTEGER) WITHOUT ROWID;
+    expires REAL NOT NULL, agreement TEXT NOT NULL, purpose TEXT NOT NULL, reply INTEGER)
+    WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS xl_replies (
     source TEXT NOT NULL, id TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (source, id))
     WITHOUT ROWID;

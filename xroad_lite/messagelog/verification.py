@@ -60,6 +60,7 @@ class _Verifier:
         self._certificates: dict[str, bytes] = {}
         self._edge: dict[int, bytes] = {}
         self._accepted: set[int] = set()
+        self._sent: set[int] = set()
         self._bodiless: set[int] = set()
         self._sequences: dict[str, int] = {}
 
@@ -137,6 +138,7 @@ class _Verifier:
         self._check_columns(index, direction, opened)
         if direction == entries.OUT:
             self._check_sequence(opened)
+            self._sent.add(index)
         elif entry.fields["verdict"].get("outcome") == entries.ACCEPTED:
             self._accepted.add(index)
         self._check_body(index, entry, opened)
@@ -177,10 +179,9 @@ class _Verifier:
             raise LogError("log.body", "its body or salt is not the one whose digest is logged")
 
     def _outcome(self, entry: entries.Entry) -> None:
-        if entry.fields["entry"] not in self._accepted:
-            raise LogError(
-                "log.outcome", f"it is about entry {entry.fields['entry']}, which was not accepted"
-            )
+        about, expired = entry.fields["entry"], entry.fields["outcome"] == entries.EXPIRED
+        if about not in self._accepted and not (expired and about in self._sent):
+            raise LogError("log.outcome", f"it is about entry {about}, which was not accepted")
 
     def _erasure(self, entry: entries.Entry) -> None:
         erased = set(entry.fields["entries"])

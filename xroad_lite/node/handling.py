@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from xroad_lite import times
 from xroad_lite.errors import (
     LogError,
     RefusedError,
@@ -239,6 +240,7 @@ def reply_draft(found: Judgement, type_: str, body: Any) -> Draft:
         subject=asked.subject,
         in_reply_to=asked.id,
         request_hash=found.opened.identity,
+        expires=None if asked.expirytime is None else times.to_unix(asked.expirytime),
         traceparent=asked.traceparent,
     )
 

@@ -41,6 +41,7 @@ _H = TypeVar("_H", bound=Handler)
 _IDLE_SECONDS = 0.5
 _TROUBLE_SECONDS = 1.0
 _PURGE_SECONDS = 60.0
+_DAY = 86_400.0
 _STATUS_SECONDS = 5.0
 STATUS = "status"
 """Under which name the store keeps what the running node last said of itself."""
@@ -370,8 +371,16 @@ class Node:
             self.store.set_meta(STATUS, strict_json.dumps(self._live(now)).decode())
         if now - self._purged >= _PURGE_SECONDS:
             self._purged = now
-            self.store.erase_expired(now, "quarantine")
+            self._purge(now)
         return self._sender.pump(now) | self._receiver.pump(now)
+
+    def _purge(self, now: float) -> None:
+        """Erase and forget what has had its time."""
+        self.store.erase_expired(now, "quarantine")
+        self._sender.drop_expired(now)
+        oldest = now - times.duration(self._registry.current.instance.max_age) - _DAY
+        self._receiver.inbox.forget_accepted(oldest)
+        self._sender.forget_requests(oldest)
 
     def _idle_seconds(self) -> float:
         due = [

@@ -21,7 +21,10 @@ from xroad_lite.policy import REPLY, REQUEST
 from xroad_lite.transports import Delivery, Transport
 
 BATCH = 256
-MAX_UNDECIDED = 1000
+MAX_UNDECIDED = 2000
+"""Beyond this nothing is read any more, until something is decided."""
+MAX_STRANGERS = 100
+"""How many may wait whose certificate the registry known here does not list, all together."""
 _JUDGE_AGAIN_SECONDS = 5.0
 _QUARANTINE_SECONDS = 7 * 86_400.0
 _QUARANTINE_BYTES = 64 * 1_048_576
@@ -29,6 +32,8 @@ _UNPROVEN_ENTRIES, _UNPROVEN_SECONDS = 1000, 3600.0
 _REFUSALS_KEPT = 3
 """How often one id of one source is kept as refused: the rest are copies that anybody can make."""
 _FRESH_JUDGEMENTS = 2000
+
+_STRANGER = "? "
 
 Reads = Callable[[str, str | None], str | None]
 
@@ -93,11 +98,15 @@ class Receiver:
     def _take(self, delivery: Delivery, now: float) -> None:
         content = (delivery.seal, delivery.salt, delivery.body)
         found = self._judge(*content, now)
-        waits = found.proven and self.inbox.holding and self.inbox.holds(_order(found))
+        waits = found.proven and self.inbox.holding and self._waits(found)
         if found.verdict.outcome is Outcome.UNDECIDED or waits:
+            if not self._may_wait(found):
+                self._store.count("undecided.full")
+                self._keep_unproven(found, now)
+                return
             self.inbox.hold(
                 delivery.lane,
-                _order(found),
+                self._order(found),
                 content,
                 found.verdict.code or "waits for an earlier one",
                 found.missing,
@@ -105,6 +114,30 @@ class Receiver:
             )
         else:
             self._record(found, now)
+
+    def _waits(self, found: Judgement) -> bool:
+        """Whether an earlier one of its key and source waits, listed in the registry or not yet."""
+        order = self._order(found).removeprefix(_STRANGER)
+        return self.inbox.holds(order) or self.inbox.holds(_STRANGER + order)
+
+    def _may_wait(self, found: Judgement) -> bool:
+        """Whether there is room: strangers must not stop everybody by naming what never was.
+
+        What a registered key has sealed always waits; at ``MAX_UNDECIDED`` reading stops instead.
+        """
+        stranger = self._order(found).startswith(_STRANGER)
+        return not stranger or self.inbox.held(_STRANGER) < MAX_STRANGERS
+
+    def _order(self, found: Judgement) -> str:
+        """What waits behind what is undecided: one key's messages of one source.
+
+        Before check 3 anybody can name any source: a stranger's seal must not hold up its own.
+        """
+        assert found.opened is not None
+        certificate, source = found.opened.certificate, found.attributes.source
+        party = self._registry.current.party(source)
+        listed = party is not None and party.certificate(certificate.sha256) is not None
+        return f"{'' if listed else _STRANGER}{source} {certificate.thumbprint}"
 
     def _again(self, now: float) -> bool:
         rows = self.inbox.undecided(now) if self.inbox.undecided_count() else []
@@ -115,7 +148,7 @@ class Receiver:
         with self._store.transaction():
             for row in rows:
                 found = self._judge(row.seal, row.salt, row.body, now)
-                order = _order(found)
+                order = row.order
                 if order in stuck:
                     continue
                 if found.verdict.outcome is Outcome.UNDECIDED:
@@ -148,6 +181,7 @@ class Receiver:
             reads=self._reads,
             max_body=self._max_body,
             never_published=self._registry.never_published,
+            refreshed=self._registry.refreshed,
         )
 
     def _record(self, found: Judgement, now: float) -> None:
@@ -250,12 +284,3 @@ class Receiver:
             verdict=found.verdict.to_json(),
         )
         self._store.append(leaf)
-
-
-def _order(found: Judgement) -> str:
-    """What waits behind what is undecided: one key's messages of one source.
-
-    Before check 3 anybody can name any source: a stranger's seal must not hold up the source's own.
-    """
-    assert found.opened is not None
-    return f"{found.attributes.source} {found.opened.certificate.thumbprint}"

@@ -27,6 +27,8 @@ class RegistryView:
         self._names: dict[int, str] = {}
         self.problem: str | None = None
         """Why the registry could not be refreshed, for people; None when all is well."""
+        self.refreshed = now
+        """When it last was in reach, Unix seconds."""
         newest = self._folder.newest()
         adopted = store.meta(_META)
         if adopted is not None and newest.manifest.version < int(adopted.partition(":")[0]):
@@ -61,6 +63,7 @@ class RegistryView:
             self.problem = str(error)
             return False
         self.problem = None
+        self.refreshed = now
         if self._store.meta(_META) != self.current.name:
             self._log(self.current, now)
         return adopted

@@ -97,14 +97,22 @@ class Sender:
     def _queue(self, ready: Ready, sealed: Sealed, index: int) -> None:
         draft, opened = ready.draft, sealed.opened
         lane = REPLIES if draft.operation == REPLY else draft.type
-        self.outbox.add(index, ready.recipient, lane)
+        self.outbox.add(index, ready.recipient, lane, draft.expires)
         self._fresh.pop(index, None)  # of a transaction that was rolled back
         if len(self._fresh) < WINDOW:
             self._fresh[index] = sealed
         if draft.operation == REQUEST and ready.recipient and draft.expires is not None:
             self._store.execute(
-                "INSERT INTO xl_requests VALUES (?, ?, ?, ?, ?, NULL)",
-                (opened.attributes.id, ready.recipient, draft.type, opened.identity, draft.expires),
+                "INSERT INTO xl_requests VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                (
+                    opened.attributes.id,
+                    ready.recipient,
+                    draft.type,
+                    opened.identity,
+                    draft.expires,
+                    ready.agreement,
+                    ready.purpose,
+                ),
             )
         if draft.operation == REPLY:
             self._store.execute(
@@ -125,7 +133,7 @@ class Sender:
     def open_request(self, message_id: str) -> OpenRequest | None:
         """Our request with this id, if no reply to it was accepted yet."""
         rows = self._store.query(
-            "SELECT recipient, type, identity, expires FROM xl_requests"
+            "SELECT recipient, type, identity, expires, agreement, purpose FROM xl_requests"
             " WHERE id = ? AND reply IS NULL",
             (message_id,),
         )
@@ -146,6 +154,20 @@ class Sender:
             self._in_flight.update((one.index, one) for one in due)
             self._sent_up_to = due[-1].index
         return bool(outcomes or due)
+
+    def drop_expired(self, now: float) -> None:
+        """Say in the log, and send no more, what its receiver would refuse as too late."""
+        for index, attempts in self.outbox.expired(now):
+            if index not in self._in_flight:
+                with self._store.transaction():
+                    self._store.append(entries.outcome(now, index, entries.EXPIRED, attempts))
+                    self._store.count("sent.expired")
+                    self.outbox.confirmed([index])
+                    self._fresh.pop(index, None)
+
+    def forget_requests(self, before: float) -> None:
+        """Drop requests, and stored replies, that ended before this time."""
+        self._store.execute("DELETE FROM xl_requests WHERE expires < ?", (before,))
 
     def _parcel(self, one: Outgoing) -> Parcel:
         sealed = self._fresh.pop(one.index, None)

@@ -5,6 +5,7 @@ YAML here has no aliases (no bombs), no repeated keys, no tags, and ends at 1 Mi
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import yaml
@@ -46,10 +47,18 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_ODD = {f"tag:yaml.org,2002:{name}" for name in ("timestamp", "int", "float")}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in found if tag not in _ODD]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+# YAML 1.1 counts in sixties and octal too: a number here is decimal, and of bounded length.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"-?(0|[1-9][0-9]{0,17})$"), list("-0123456789")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"-?[0-9]{1,17}\.[0-9]{1,17}$"), list("-0123456789")
+)
 
 
 def read_yaml(path: str, data: bytes) -> Any:
