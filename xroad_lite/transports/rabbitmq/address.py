@@ -7,6 +7,7 @@ Options are RabbitMQ's own: ``cacertfile``, ``certfile``, ``keyfile``, ``server_
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ from xroad_lite.errors import ConfigurationError
 
 HEARTBEAT_SECONDS = 10
 _PORTS = {"amqp": 5672, "amqps": 5671}
+# A list of hosts is no netloc of RFC 3986, and some versions of urlsplit refuse it.
+_PARTS = re.compile(
+    r"(?P<scheme>[a-z]+)://(?P<netloc>[^/?#\s]*)(?P<path>[^?#\s]*)(?:\?(?P<query>[^#\s]*))?"
+)
 _FILES = ("cacertfile", "certfile", "keyfile")
 _OPTIONS = (*_FILES, "server_name_indication", "auth_mechanism", "heartbeat")
 _FORM = "amqp[s]://USER:PASSWORD@HOST[:PORT][,HOST...][/VHOST][?OPTIONS]"
@@ -41,26 +46,27 @@ def parse_address(uri: str, *, base: Path = Path()) -> Address:
 
     A missing user is ``guest``, as everywhere with RabbitMQ. TLS always verifies the server.
     """
+    match = _PARTS.fullmatch(uri)
+    if match is None or match["scheme"] not in _PORTS:
+        raise _refused("the scheme is neither amqp nor amqps, or it has a fragment")
+    scheme, query = match["scheme"], match["query"] or ""
     try:
-        parts = urlsplit(uri)
-        options = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        options = parse_qs(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError as error:
         raise _refused(str(error)) from None
-    if parts.scheme not in _PORTS or parts.fragment:
-        raise _refused("the scheme is neither amqp nor amqps, or it has a fragment")
     single = _single(options)
-    userinfo, _, hosts = parts.netloc.rpartition("@")
+    userinfo, _, hosts = match["netloc"].rpartition("@")
     user, _, password = userinfo.partition(":")
-    external = _mechanism(single, parts.scheme)
+    external = _mechanism(single, scheme)
     return Address(
-        hosts=tuple(_host(text, _PORTS[parts.scheme]) for text in hosts.split(",")),
-        virtual_host=_virtual_host(parts.path),
+        hosts=tuple(_host(text, _PORTS[scheme]) for text in hosts.split(",")),
+        virtual_host=_virtual_host(match["path"]),
         user=unquote(user) or ("" if external else "guest"),
         password=unquote(password) or ("" if user or external else "guest"),
         external=external,
         heartbeat=_heartbeat(single.get("heartbeat", str(HEARTBEAT_SECONDS))),
         server_name=single.get("server_name_indication"),
-        tls=_context(single, base) if parts.scheme == "amqps" else None,
+        tls=_context(single, base) if scheme == "amqps" else None,
     )
 
 
