@@ -15,6 +15,7 @@ from typing import Any
 
 from xroad_lite import strict_json, times
 from xroad_lite.envelope import Attributes, Seal, Sealed, parse_seal, seal
+from xroad_lite.errors import LogError
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer, base64url, open_signer
 from xroad_lite.messagelog import Store
@@ -144,12 +145,17 @@ class Tamperer:
         self._log = settings.path(settings.log)
         self._clock = clock or time.time
 
-    def last_sent(self) -> Sealed:
-        """The last message that the node sealed, as it travelled."""
+    def last_sent(self, message_id: str | None = None) -> Sealed:
+        """The last message that the node sealed (under this id, if given), as it travelled."""
         store = Store(self._log, readonly=True)
         try:
-            rows = store.query("SELECT max(idx) FROM xl_messages WHERE direction = 'out'")
+            rows = store.query(
+                "SELECT max(idx) FROM xl_messages WHERE direction = 'out' AND id = coalesce(?, id)",
+                (message_id,),
+            )
             index = rows[0][0]
+            if index is None:
+                raise LogError("log.no_entry", f"the node has sent no message {message_id or ''}")
             token = store.seal(index)
             salt, body = store.body(index) or (b"", b"")
         finally:

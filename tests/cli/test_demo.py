@@ -122,6 +122,17 @@ def test_demo_survives_the_death_of_its_processes(tmp_path):
     assert report["institutions"]["welfare"]["handled"] == 300
 
 
+def test_demo_runs_where_no_line_is_a_birth(tmp_path):
+    """Every attack is tried all the same, and nothing of it counts as registered."""
+    file = tmp_path / "garbage.ndjson"
+    file.write_bytes(b"\xef\xbb\xbf{}\r\n\r\nnothing\n" + b"x" * 5_000_000)
+    report, code = demo("--input", str(file))
+    assert code == 0, report
+    assert (report["input"], report["registered"]) == (3, 0)
+    assert [(one["line"], one["check"]) for one in report["refused"]] == [(1, 8), (3, 1), (4, 1)]
+    assert all(one["ok"] for one in report["attacks"])
+
+
 def test_demo_refuses_a_file_that_is_not_there():
     """A wrong path is said in words, with exit code 2."""
     report, code = demo("--input", "/nonexistent.ndjson")

@@ -44,9 +44,27 @@ class Attack:
 
 
 def attacks(folder: Path) -> list[Attack]:
-    """All attacks on the Civil Registry, made from the last true message that Health sent."""
+    """All attacks on the Civil Registry, made from the last birth of Health's that it accepted."""
     health = Tamperer(folder / "nodes" / "health")
-    return list(_attacks(health, health.last_sent(), folder))
+    return list(_attacks(health, _true(health, folder), folder))
+
+
+def _true(health: Tamperer, folder: Path) -> Sealed:
+    return health.last_sent(last_accepted(folder / "nodes" / "civil" / "log.sqlite3"))
+
+
+def last_accepted(log: Path) -> str | None:
+    """The id of the last birth that a log holds as accepted; None if there is none."""
+    store = Store(log, readonly=True)
+    try:
+        rows = store.query(
+            "SELECT id FROM xl_messages WHERE result = 'accepted' AND type = ?"
+            " ORDER BY idx DESC LIMIT 1",
+            (_LANE,),
+        )
+    finally:
+        store.close()
+    return str(rows[0][0]) if rows else None
 
 
 def _attacks(health: Tamperer, true: Sealed, folder: Path) -> Iterator[Attack]:
@@ -113,7 +131,7 @@ def carry_out(folder: Path, tried: list[Attack]) -> list[dict[str, Any]]:
     """Put the attacks on the bus, wait for the Civil Registry's verdicts, and report each."""
     civil = folder / "nodes" / "civil" / "log.sqlite3"
     mark = _size(civil)
-    true = Tamperer(folder / "nodes" / "health").last_sent()
+    true = _true(Tamperer(folder / "nodes" / "health"), folder)
     before = _counter(civil, "received.duplicate")
     duplicate = Attack("an exact duplicate", 0, true.seal, true.salt, true.body)
     _send(folder, [*tried, duplicate])

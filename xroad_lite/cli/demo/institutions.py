@@ -49,7 +49,7 @@ def _publish_lines(node: Node, lines: list[tuple[int, bytes]]) -> None:
                 event = now.publish("health.birth", loads(line), subject=f"line-{number}")
                 row = (event, None, None, None)
             except StrictJSONError as error:
-                row = (None, "input.not_json", 1, f"the line is not JSON: {error}")
+                row = (None, "input.not_json", 1, f"the line cannot be read: {error}")
             except RefusedError as error:
                 row = (None, error.code, error.check, error.message)
             now.sql("INSERT INTO lines VALUES (?, ?, ?, ?, ?)", (number, *row))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from codecs import BOM_UTF8 as BOM
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -80,6 +81,8 @@ def read_lines(path: Path, after: int = 0) -> Iterator[tuple[int, bytes]]:
     """Number and bytes of each line beyond ``after`` that is not blank; cut at 4 MiB."""
     with path.open("rb") as file:
         number = 0
+        if file.read(len(BOM)) != BOM:  # other programs begin UTF-8 files with it
+            file.seek(0)
         while line := file.readline(MAX_LINE_BYTES + 1):
             rest = line
             while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
