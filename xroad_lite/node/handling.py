@@ -28,7 +28,7 @@ from xroad_lite.node.message import Message
 from xroad_lite.node.settings import Retry
 from xroad_lite.policy import ERROR_TYPE, REPLY
 
-BATCH = 64
+BATCH = 256
 MAX_CRASHES = 20
 _GROUP_SECONDS = 0.02
 
