@@ -1,0 +1,47 @@
+"""``seal`` and ``open_seal``: attributes, body digest, signature; does not know who may sign."""
+
+from __future__ import annotations
+
+from xroad_lite.envelope.attributes import MAX_TEXT_BYTES, PROFILE, Attributes
+from xroad_lite.envelope.sealing import (
+    ALGORITHMS,
+    MAX_CERTIFICATES,
+    MAX_SEAL_BYTES,
+    SALT_BYTES,
+    SEAL_TYPE,
+    Seal,
+    Sealed,
+    certificate_digests,
+    check_attributes,
+    data_hash,
+    open_seal,
+    parse_seal,
+    seal,
+    verify_body,
+    verify_seal,
+    with_certificates,
+    without_certificates,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "MAX_CERTIFICATES",
+    "MAX_SEAL_BYTES",
+    "MAX_TEXT_BYTES",
+    "PROFILE",
+    "SALT_BYTES",
+    "SEAL_TYPE",
+    "Attributes",
+    "Seal",
+    "Sealed",
+    "certificate_digests",
+    "check_attributes",
+    "data_hash",
+    "open_seal",
+    "parse_seal",
+    "seal",
+    "verify_body",
+    "verify_seal",
+    "with_certificates",
+    "without_certificates",
+]

@@ -1,0 +1,208 @@
+"""The CloudEvents attributes of a message, and the form that each must have; does not seal them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+from xroad_lite import strict_json, times
+from xroad_lite.errors import IdentifierError, SealError
+from xroad_lite.identifiers import MessageType, SubsystemId
+
+PROFILE = "1"
+MAX_TEXT_BYTES = 255
+MAX_EXTENSIONS = 16
+_DIGEST = (re.compile(r"[A-Za-z0-9_-]{43}"), "43 characters of base64url (a SHA-256)")
+_TIME = (
+    re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,6})?Z"),
+    "RFC 3339 in UTC, as 2026-01-31T12:00:00Z",
+)
+_UUID = (
+    re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"),
+    "a UUIDv7 in lower case",
+)
+_TEXT = (re.compile(r"[^\x00-\x1f\x7f]+"), "text without control characters")
+_IRI = (re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f<>\"{}|\\^`]+"), "an absolute IRI")
+_RULES: dict[str, tuple[re.Pattern[str], str]] = {
+    "specversion": (re.compile(r"1\.0"), "1.0"),
+    "profile": (re.compile(re.escape(PROFILE)), PROFILE),
+    "id": _UUID,
+    "time": _TIME,
+    "datacontenttype": (re.compile(r"[a-z]+/[a-z0-9.+-]+"), "a media type without parameters"),
+    "dataschema": _IRI,
+    "datahash": _DIGEST,
+    "datacommit": _DIGEST,
+    "eventid": _UUID,
+    "sequence": (re.compile(r"[0-9]{16}"), "16 decimal digits"),
+    "agreement": _IRI,
+    "purpose": _IRI,
+    "projection": _DIGEST,
+    "registry": (re.compile(r"[1-9][0-9]{0,9}:[A-Za-z0-9_-]{43}"), "VERSION:SHA256"),
+    "expirytime": _TIME,
+    "inreplyto": _UUID,
+    "requesthash": _DIGEST,
+    "traceparent": (re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"), "W3C form"),
+}
+_EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributes:
+    """The CloudEvents 1.0 attributes of one message, all of them text of at most 255 bytes.
+
+    ``source`` and ``recipient`` are subsystems; ``type`` is ``domain.name``; ``time`` is when it
+    happened (the header's ``iat`` says when it was sealed); ``sequence`` counts per source and
+    recipient; ``registry`` names the snapshot that the sender used. Attributes that this version
+    does not know survive in ``extensions``.
+    """
+
+    id: str
+    source: str
+    type: str
+    time: str
+    datacontenttype: str
+    dataschema: str
+    sequence: str
+    agreement: str
+    purpose: str
+    registry: str
+    datahash: str = ""
+    specversion: str = "1.0"
+    profile: str = PROFILE
+    subject: str | None = None
+    recipient: str | None = None
+    datacommit: str | None = None
+    eventid: str | None = None
+    projection: str | None = None
+    expirytime: str | None = None
+    inreplyto: str | None = None
+    requesthash: str | None = None
+    userid: str | None = None
+    issue: str | None = None
+    representedparty: str | None = None
+    traceparent: str | None = None
+    extensions: tuple[tuple[str, str], ...] = ()
+
+    def to_dict(self) -> dict[str, str]:
+        """All attributes that are present, by name."""
+        known = {name: getattr(self, name) for name in _NAMES if getattr(self, name) is not None}
+        return known | dict(self.extensions)
+
+    def to_json(self) -> bytes:
+        """The JSON object that is sealed."""
+        return strict_json.dumps(self.to_dict())
+
+
+_NAMES = tuple(one.name for one in fields(Attributes) if one.name != "extensions")
+_REQUIRED = _NAMES[: _NAMES.index("subject")]
+
+
+def read_object(data: bytes, part: str) -> dict[str, Any]:
+    """One JSON object, read strictly; ``part`` names it in errors."""
+    try:
+        value = strict_json.loads(data)
+    except strict_json.StrictJSONError as error:
+        raise SealError("envelope.malformed", f"the {part}: {error}") from None
+    if not isinstance(value, dict):
+        raise SealError("envelope.malformed", f"the {part} is not a JSON object")
+    return value
+
+
+def read_attributes(payload: bytes) -> Attributes:
+    """A seal's payload, every attribute checked; ``SealError`` names the one that is wrong."""
+    found = read_object(payload, "payload")
+    for name in _REQUIRED:
+        if name not in found:
+            raise SealError("envelope.attribute", f"the attribute {name} is missing")
+    for name, value in found.items():
+        if name not in _REPEATED or not isinstance(value, str):
+            _check_attribute(name, value)
+        else:
+            _check_repeated(name, value)
+    attributes = attributes_of(found)
+    if len(attributes.extensions) > MAX_EXTENSIONS:
+        raise SealError("envelope.attribute", f"more than {MAX_EXTENSIONS} unknown attributes")
+    return attributes
+
+
+def attributes_of(found: dict[str, str]) -> Attributes:
+    """Attributes from a mapping that was checked before."""
+    if found.keys() <= _KNOWN:
+        return Attributes(**found)  # type: ignore[arg-type]  # extensions is no known name
+    known = {name: value for name, value in found.items() if name in _KNOWN}
+    others = tuple((name, value) for name, value in found.items() if name not in _KNOWN)
+    return Attributes(**known, extensions=others)
+
+
+_KNOWN = frozenset(_NAMES)
+
+
+_REPEATED = frozenset(
+    (
+        "specversion",
+        "profile",
+        "source",
+        "type",
+        "datacontenttype",
+        "dataschema",
+        "agreement",
+        "purpose",
+        "registry",
+        "recipient",
+        "projection",
+    )
+)
+"""Attributes that are alike from message to message, so that their checks are remembered."""
+
+
+@lru_cache(maxsize=4096)
+def _check_repeated(name: str, value: str) -> None:
+    _check_attribute(name, value)
+
+
+def _check_attribute(name: str, value: object) -> None:
+    if not _EXTENSION_NAME.fullmatch(name) or name in ("data", "extensions"):
+        raise SealError(
+            "envelope.attribute",
+            f"got the attribute name {name!r:.60}: expected up to 20 lower-case letters and digits",
+        )
+    if not isinstance(value, str) or len(value.encode()) > MAX_TEXT_BYTES:
+        raise SealError(
+            "envelope.attribute", f"{name} is not a text of at most {MAX_TEXT_BYTES} bytes"
+        )
+    if name in _IDENTIFIERS:
+        _check_identifier(name, value)
+        return
+    pattern, expected = _RULES.get(name, _TEXT)
+    if not pattern.fullmatch(value):
+        raise SealError("envelope.attribute", f"{name} is {value!r:.80}: expected {expected}")
+    if name in _TIMES:
+        try:
+            times.to_unix(value)
+        except (ValueError, OverflowError):
+            raise SealError("envelope.attribute", f"{name} is {value!r}: no such time") from None
+
+
+_IDENTIFIERS: dict[str, Callable[[str], object]] = {
+    "source": SubsystemId.parse,
+    "recipient": SubsystemId.parse,
+    "type": MessageType.parse,
+}
+_TIMES = frozenset(("time", "expirytime"))
+
+
+@lru_cache(maxsize=4096)
+def _canonical(name: str, value: str) -> bool:
+    return str(_IDENTIFIERS[name](value)) == value
+
+
+def _check_identifier(name: str, value: str) -> None:
+    try:
+        canonical = _canonical(name, value)
+    except IdentifierError as error:
+        raise SealError("envelope.attribute", f"{name}: {error.message}") from None
+    if not canonical:
+        raise SealError("envelope.attribute", f"{name} is {value!r:.80}: not in canonical form")
