@@ -57,7 +57,7 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 bench: $(VENV)/bench.stamp test-tools ## measure speed as ratios within one run
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: $(VENV)/dev.stamp test-tools ## the long fault tests on real brokers, with fixed seeds
+chaos: $(VENV)/dev.stamp test-tools ## the long fault tests on real brokers, seeded by XROAD_LITE_CHAOS_SEED
 	@XROAD_LITE_CHAOS=1 $(BIN)/python -m pytest -o timeout=900 tests/faults tests/transports $(ARGS)
 
 soak: $(VENV)/dev.stamp ## 20,000 pairs of schemas searched for a counterexample

@@ -58,6 +58,8 @@ def _rebuild(
 class IdentifierError(XRoadError):
     """A text that is no identifier of an instance, member, subsystem or service."""
 
+    exit_code = 2
+
 
 class KeysError(XRoadError):
     """A key or certificate that cannot be read, used or trusted."""

@@ -69,12 +69,16 @@ def _loads_slowly(data: bytes) -> Any:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except StrictJSONError:
         raise
-    except UnicodeError:
+    except UnicodeDecodeError:
         raise StrictJSONError("not UTF-8 text") from None
+    except UnicodeEncodeError:
+        raise StrictJSONError("an escape writes half a surrogate pair, no character") from None
     except RecursionError:
         raise StrictJSONError(f"nested deeper than {MAX_DEPTH} levels") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise StrictJSONError(f"not JSON: {error}") from None
+    except ValueError:
+        raise StrictJSONError("a number has more digits than any reader takes") from None
     return value
 
 

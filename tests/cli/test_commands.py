@@ -106,7 +106,7 @@ def test_what_a_node_refuses_to_send(project):
         "send", "health.birth", "-", "--node", "instance/nodes/health", cwd=project, text="{}"
     )
     assert (out["ok"], out["error"]["code"], code) == (False, "schema.invalid", 1)
-    assert out["error"]["checks"] == [{"check": 8, "result": "refused"}]
+    assert out["error"]["checks"] == [{"number": 8, "verdict": "refused"}]
 
 
 def test_request_without_an_answer(project):

@@ -14,7 +14,8 @@ from xroad_lite.keys import base64url
 from xroad_lite.messagelog import entries
 from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.node import Node, receiving
-from xroad_lite.registry import Manifest, read_source
+from xroad_lite.registry import Manifest, RegistryFolder, read_source
+from xroad_lite.replay import replay_log
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Tamperer
 from xroad_lite.transports import Parcel
 
@@ -432,3 +433,48 @@ def test_a_strange_key_in_the_chain_does_not_stop_the_node(two, honest, put):
     put(Sealed(sealed.seal, sealed.salt, sealed.body, parse_seal(sealed.seal)))
     two.settle()
     assert [check for _, check, _ in verdicts(two.civil)[1:]] == [3]
+
+
+def test_a_gap_in_the_sequence_is_counted(two, honest, put, health_key):
+    """What a sender numbered and nobody delivered shows, until it comes."""
+    first = int(honest.opened.attributes.sequence)
+    put(health_key.seal(honest, json.dumps(birth(1)).encode(), sequence=f"{first + 4:016d}"))
+    two.settle()
+    assert two.civil.status()["counters"]["sequence.missing"] == 3
+    put(health_key.seal(honest, json.dumps(birth(2)).encode(), sequence=f"{first + 2:016d}"))
+    two.settle()
+    assert two.civil.status()["counters"]["sequence.missing"] == 2
+
+
+def test_a_handler_may_close_its_node(two):
+    """What it did is committed, the message is handled, and run returns."""
+    handled = []
+
+    @two.civil.subscribe("health.birth")
+    def handle(message):
+        handled.append(message.id)
+        message.sql("CREATE TABLE IF NOT EXISTS seen (id TEXT)")
+        two.civil.close()
+
+    two.health.publish("health.birth", birth(1))
+    two.health.step()
+    two.civil.run()
+    again = Node.open(two.civil.settings, clock=two.clock)
+    status = again.status()
+    again.close()
+    assert (len(handled), status["inbox"], status["counters"]["handled"]) == (1, 0, 1)
+
+
+def test_an_old_message_that_comes_again_replays_to_the_same(two, honest, seen):
+    """Ids are forgotten after a while: then age decides, live and in an audit."""
+    two.settle()
+    parcel = Parcel(0, CIVIL, "health.birth", honest.seal, honest.salt, honest.body)
+    for _ in range(3):
+        two.clock.turn(20 * 86_400.0)
+        two.instance.publish(two.clock())
+        two.civil.step()
+        two.health._transport.send([parcel])
+        two.civil.step()
+    found = replay_log(two.civil.store, RegistryFolder(two.instance.folder / "registry"), CIVIL)
+    assert found.equal, found.differences
+    assert found.judged >= 2

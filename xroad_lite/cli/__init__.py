@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
+from xroad_lite import __version__
 from xroad_lite.cli import output
 from xroad_lite.cli.broker import broker_app
 from xroad_lite.cli.demo.command import demo
@@ -21,9 +23,23 @@ app = typer.Typer(
     name="xroad-lite",
     help="An interoperability bus for public institutions: typed, sealed, provable messages.",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        output.out.print(f"xroad-lite {__version__}", highlight=False)
+        raise typer.Exit
+
+
 for command in (demo, init, doctor, send, request, status):
     app.command()(command)
 app.add_typer(ca_app, name="ca")
@@ -37,7 +53,13 @@ def main() -> None:
     """Run a command; a bug ends with exit code 70 and says so."""
     try:
         app()
-    except Exception:  # noqa: BLE001  the last place where a bug can be told from an error
+    except SystemExit as end:
+        if end.code == output.USAGE and "--json" in sys.argv and not output.state.json:
+            output.write_error("config.usage", "the command's words are wrong: see stderr, --help")
+        raise
+    except Exception as error:  # noqa: BLE001  the last place where a bug can be told from an error
+        if "--json" in sys.argv:
+            output.write_error("bug", f"{type(error).__name__}: {error}")
         traceback.print_exc()
         sys.stderr.write("This is a bug in xroad_lite, not in what you did. Please report it.\n")
         sys.exit(output.BUG)

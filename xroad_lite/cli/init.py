@@ -13,6 +13,8 @@ from xroad_lite.errors import ConfigurationError
 
 ADAPTER = '''"""Registers births that hospitals report: start it, and send one from elsewhere."""
 
+from contextlib import suppress
+
 from xroad_lite import Message, Node
 
 node = Node.open("instance/nodes/civil")
@@ -30,13 +32,15 @@ def register(message: Message) -> None:
 
 if __name__ == "__main__":
     print("waiting for births: end with Ctrl-C")
-    node.run()
+    with node, suppress(KeyboardInterrupt):
+        node.run()
 '''
 
 README = """# An adapter on xroad_lite
 
 `adapter.py` is the Civil Registry of a small instance that lives in `instance/`: an authority,
-a registry (its documents in `instance/source`), and two nodes, `health` and `civil`.
+a registry (its documents in `instance/source`), and a node for each subsystem, of which
+`health` and `civil` are used here.
 
     python adapter.py                                            # in one terminal
     xroad-lite send health.birth birth.json --node instance/nodes/health    # in another

@@ -6,7 +6,7 @@ Does not know what any command does.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from xroad_lite import strict_json
-from xroad_lite.errors import RefusedError, XRoadError
+from xroad_lite.errors import ConfigurationError, RefusedError, XRoadError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,6 +58,14 @@ def write_json(value: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def write_error(
+    code: str, message: str, hint: str = "", checks: Sequence[dict[str, Any]] = ()
+) -> None:
+    """The one shape of an error for programs."""
+    error = {"code": code, "message": message, "hint": hint, "checks": list(checks)}
+    write_json({"ok": False, "error": error})
+
+
 def table(title: str, *columns: str) -> Table:
     """A table that fits 80 columns and reads well without colours."""
     made = Table(
@@ -77,10 +85,10 @@ def table(title: str, *columns: str) -> Table:
 def fail(error: XRoadError) -> None:
     """Say what went wrong and what to do, and end with the error's exit code."""
     if state.json:
-        shown: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+        checks = []
         if isinstance(error, RefusedError):
-            shown["checks"] = [{"check": error.check, "result": "refused"}]
-        write_json({"ok": False, "error": shown})
+            checks = [{"number": error.check, "verdict": "refused"}]
+        write_error(error.code, error.message, error.hint, checks)
     else:
         err.print(f"[bold red]error[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         if error.hint:
@@ -98,6 +106,10 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except XRoadError as error:
             fail(error)
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            fail(ConfigurationError("config.file", f"{where}{error.strerror or error}"))
             raise
         except KeyboardInterrupt:
             raise typer.Exit(130) from None

@@ -189,8 +189,9 @@ def _check_freshness(found: Judgement) -> None:
             hint="set the clocks of both machines by NTP",
         )
     _check_recipient(found)
-    _check_first_time(found)
     ends = sealed_at + times.duration(instance.max_age)
+    if node.now <= ends:  # beyond it ids are forgotten, so age decides, in a replay too
+        _check_first_time(found)
     agreement = found.sender_snapshot.agreement(attributes.agreement)
     if agreement is not None and agreement.max_age is not None:
         ends = min(ends, sealed_at + times.duration(agreement.max_age))

@@ -52,9 +52,9 @@ def check_readable(snapshot: Snapshot, source: SchemaVersion, target: SchemaVers
 
 def check_valid(compiled: CompiledSchema, version: SchemaVersion, value: Any) -> None:
     """``SchemaError`` ``schema.invalid`` names the first violation."""
-    if compiled.is_valid(value):
-        return
     violations = compiled.validate(value)
+    if not violations:
+        return
     first = violations[0]
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
     raise SchemaError(

@@ -175,8 +175,13 @@ def _ready(
     assert agreement is not None
     compiled = compiled_schema(snapshot, version)
     value, allowed = draft.body, agreement.fields_.get(draft.type)
+    try:
+        body = compiled.encode(value)
+    except SchemaError as error:
+        raise RefusedError(8, error.code, error.message, hint=error.hint) from None
     if allowed is not None:
         value = compiled.project(value, allowed)
+        body = compiled.encode(value)
         try:
             check_valid(compiled, version, value)
         except SchemaError as error:
@@ -195,6 +200,6 @@ def _ready(
         policy.projection(agreement, draft.type),
         version,
         compiled.content_type,
-        compiled.encode(value),
+        body,
         snapshot.name,
     )

@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS xl_undecided (
     number INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, source TEXT NOT NULL,
     seal BLOB NOT NULL, salt BLOB NOT NULL, body BLOB NOT NULL, code TEXT NOT NULL, missing TEXT,
     next_at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS xl_undecided_order ON xl_undecided (source, number, next_at);
 CREATE TABLE IF NOT EXISTS xl_requests (
     id TEXT PRIMARY KEY, recipient TEXT NOT NULL, type TEXT NOT NULL, identity TEXT NOT NULL,
     expires REAL NOT NULL, agreement TEXT NOT NULL, purpose TEXT NOT NULL, reply INTEGER)
@@ -76,6 +77,14 @@ _COUNT = (
     " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 )
 _HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+_DISK = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CORRUPT,
+}
+"""What the disk does, and no statement is to blame for."""
 _FORBIDDEN = {
     sqlite3.SQLITE_ATTACH,
     sqlite3.SQLITE_DETACH,
@@ -90,7 +99,7 @@ class Store:
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         if readonly and not path.is_file():
-            raise LogError("log.missing", f"there is no log at {path}")
+            raise LogError("log.missing", f"there is no log at {path}", hint="start the node once")
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
@@ -350,15 +359,32 @@ class Store:
         return merkle.root(self._size, self.read_hash)
 
     def next_sequence(self, direction: str, peer: str) -> int:
-        """The next number, from 1, for a peer; in a transaction."""
+        """The next number, from 1, for a peer."""
         key = (direction, peer)
-        last = self._sequences.get(key)
-        if last is None:
-            rows = self.query("SELECT last FROM xl_sequences WHERE direction = ? AND peer = ?", key)
-            last = int(rows[0][0]) if rows else 0
-        self._sequences[key] = last + 1
-        self._advanced.add(key)
+        with self._scope:
+            last = self._sequences.get(key)
+            if last is None:
+                last = self._last_sequence(key)
+            self._sequences[key] = last + 1
+            self._advanced.add(key)
         return last + 1
+
+    def note_sequence(self, direction: str, peer: str, number: int) -> int:
+        """Keep the highest number seen of a peer; gives how many are missing before this one.
+
+        Negative when it fills a gap. The first of a peer has none before it.
+        """
+        key = (direction, peer)
+        with self._scope:
+            last = self._sequences.get(key) or self._last_sequence(key) or number - 1
+            self._sequences[key] = max(last, number)
+            self._advanced.add(key)
+        return number - last - 1 if number > last else -1
+
+    def _last_sequence(self, key: tuple[str, str]) -> int:
+        sql = "SELECT last FROM xl_sequences WHERE direction = ? AND peer = ?"
+        rows = self.query(sql, key, table="xl_sequences")
+        return int(rows[0][0]) if rows else 0
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
@@ -393,6 +419,10 @@ class Store:
             self._connection.set_authorizer(_guest_may)
             try:
                 return self._connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF in _DISK:
+                    raise LogError("log.store", f"{self.path}: {error}") from None
+                raise
             except sqlite3.DatabaseError as error:
                 if "prohibited" in str(error) or "not authorized" in str(error):
                     raise RuntimeError(

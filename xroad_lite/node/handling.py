@@ -54,12 +54,14 @@ class Dispatcher:
         writer: Writer,
         retry: Retry,
         judged: Callable[[int], Judgement],
+        forget: Callable[[int], None],
         log: Any,
     ) -> None:
         self._store = store
         self._writer = writer
         self._retry = retry
         self._judged = judged
+        self._forget = forget
         self._log = log
         self.inbox = Inbox(store)
         self.inbox.recover()
@@ -161,6 +163,8 @@ class Dispatcher:
                     effects.write()
                     self._say(row, entries.HANDLED, now)
                 self.inbox.done(*(row.index for row, _ in group))
+            for row, _ in group:
+                self._forget(row.index)
                 for _, effects in group:
                     effects.commit()
         except BaseException:

@@ -61,6 +61,7 @@ class Node:
         self._clock = clock
         self._talk: Callable[[str], None] = logging.getLogger("xroad_lite").warning
         self._closing = threading.Event()
+        self._released = False
         self._pumping = threading.RLock()
         self._handler_thread: int | None = None
         self._reading: dict[str, str] = {}
@@ -96,7 +97,12 @@ class Node:
             refuse=self._answer_refusal,
         )
         self._dispatcher = Dispatcher(
-            self.store, self, settings.retry, self._judged, lambda text: self._talk(text)
+            self.store,
+            self,
+            settings.retry,
+            self._judged,
+            self._receiver.forget,
+            lambda text: self._talk(text),
         )
         self._refreshed = self._purged = self._clock()
         self._said = 0.0
@@ -131,10 +137,19 @@ class Node:
         self.close()
 
     def close(self) -> None:
-        """Stop ``run``, and give the transport, store and lock back. Nothing durable is lost."""
+        """Stop ``run``, and give the transport, store and lock back. Nothing durable is lost.
+
+        In a handler it takes effect when the handlers that have begun are done and committed.
+        """
         self._closing.set()
         self._transport.wake()
-        with self._pumping:
+        if self._handler_thread != threading.get_ident():
+            with self._pumping:
+                self._release()
+
+    def _release(self) -> None:
+        if not self._released:
+            self._released = True
             self._transport.close()
             self.store.close()
             self._lock.close()
@@ -214,7 +229,8 @@ class Node:
 
         ``reads`` is as in ``subscribe``, for the answer. ``RequestError`` ``request.timeout`` when
         none came, ``request.refused`` with the answer's own code and reason when it was an error.
-        In a handler the request goes out at once: it is no part of the handler's effects.
+        In a handler the request goes out at once: it is no part of the handler's effects. While a
+        handler runs in another thread, answers are not taken in: keep handlers short.
         """
         if self.store.in_transaction and self._handler_thread == threading.get_ident():
             raise RuntimeError("request before sql: the request must be sent to be answered")
@@ -273,6 +289,9 @@ class Node:
                 self._talk(f"{error}; trying again")
                 self._closing.wait(_TROUBLE_SECONDS)
                 return False
+            finally:
+                if self._closing.is_set():  # a handler has asked for it
+                    self._release()
             return busy
 
     def status(self) -> dict[str, Any]:

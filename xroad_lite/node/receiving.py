@@ -31,7 +31,7 @@ _QUARANTINE_BYTES = 64 * 1_048_576
 _UNPROVEN_ENTRIES, _UNPROVEN_SECONDS = 1000, 3600.0
 _REFUSALS_KEPT = 3
 """How often one id of one source is kept as refused: the rest are copies that anybody can make."""
-_FRESH_JUDGEMENTS = 2000
+_FRESH_JUDGEMENTS, _FRESH_BYTES = 2000, 64 * 1_048_576
 
 _STRANGER = "? "
 
@@ -69,6 +69,7 @@ class Receiver:
         """Tags of what is durable here and not yet acknowledged."""
         self.judged: OrderedDict[int, Judgement] = OrderedDict()
         """Judgements of late, by log entry, so that a handler need not translate again."""
+        self._fresh_bytes = 0
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """See ``exchange.Memory``."""
@@ -147,10 +148,10 @@ class Receiver:
         stuck: set[str] = set()
         with self._store.transaction():
             for row in rows:
-                found = self._judge(row.seal, row.salt, row.body, now)
                 order = row.order
                 if order in stuck:
                     continue
+                found = self._judge(row.seal, row.salt, row.body, now)
                 if found.verdict.outcome is Outcome.UNDECIDED:
                     stuck.add(order)
                     next_at = now + _JUDGE_AGAIN_SECONDS
@@ -200,6 +201,9 @@ class Receiver:
         assert found.opened is not None
         attributes = found.attributes
         index = self._append(found, now, None)
+        missing = self._store.note_sequence(entries.IN, attributes.source, int(attributes.sequence))
+        if missing:
+            self._store.count("sequence.missing", missing)
         self.inbox.accept(
             index, attributes.type, attributes.source, attributes.id, found.opened.identity, now
         )
@@ -212,8 +216,15 @@ class Receiver:
             expires = None if expiry is None else times.to_unix(expiry)
             self.inbox.add(index, attributes.type, attributes.source, attributes.subject, expires)
         self.judged[index] = found
-        if len(self.judged) > _FRESH_JUDGEMENTS:
-            self.judged.popitem(last=False)
+        self._fresh_bytes += len(found.body)
+        while len(self.judged) > _FRESH_JUDGEMENTS or self._fresh_bytes > _FRESH_BYTES:
+            self.forget(next(iter(self.judged)))
+
+    def forget(self, index: int) -> None:
+        """Let go of a judgement: its message was handled, or others need the room."""
+        found = self.judged.pop(index, None)
+        if found is not None:
+            self._fresh_bytes -= len(found.body)
 
     def _keep_refused(self, found: Judgement, now: float) -> None:
         check = found.verdict.check or 0

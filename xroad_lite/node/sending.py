@@ -18,6 +18,9 @@ from xroad_lite.policy import REPLY, REQUEST
 from xroad_lite.transports import REPLIES, Outcome, Parcel, Transport
 
 WINDOW = 1000
+MAX_FLYING_BYTES = 64 * 1_048_576
+_FRESH_BYTES = 65_536
+"""Larger bodies are read back from the store when they are sent."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 5.0
 _EVERYBODY = "*"
 _ERASED = (b"", b"")
@@ -37,6 +40,8 @@ class Sender:
         self._max_body = max_body
         self.outbox = Outbox(store)
         self._in_flight: dict[int, Outgoing] = {}
+        self._flying: dict[int, int] = {}
+        """Body bytes of what is on the way, by log entry."""
         self._fresh: dict[int, Sealed] = {}
         """Sealed of late, by log entry, so that sending need not read them back."""
         self._sent_up_to = -1
@@ -99,7 +104,7 @@ class Sender:
         lane = REPLIES if draft.operation == REPLY else draft.type
         self.outbox.add(index, ready.recipient, lane, draft.expires)
         self._fresh.pop(index, None)  # of a transaction that was rolled back
-        if len(self._fresh) < WINDOW:
+        if len(self._fresh) < WINDOW and len(sealed.body) < _FRESH_BYTES:
             self._fresh[index] = sealed
         if draft.operation == REQUEST and ready.recipient and draft.expires is not None:
             self._store.execute(
@@ -149,11 +154,25 @@ class Sender:
         room = WINDOW - len(self._in_flight)
         due = self.outbox.due(self._sent_up_to, now, room) if room > 0 else []
         due = [one for one in due if one.index not in self._in_flight]
-        if due:
-            self._transport.send([self._parcel(one) for one in due])
-            self._in_flight.update((one.index, one) for one in due)
-            self._sent_up_to = due[-1].index
-        return bool(outcomes or due)
+        parcels = self._parcels(due)
+        if parcels:
+            self._transport.send(parcels)
+            for one, parcel in zip(due, parcels, strict=False):
+                self._in_flight[one.index] = one
+                self._flying[one.index] = len(parcel.body)
+                self._sent_up_to = one.index
+        return bool(outcomes or parcels)
+
+    def _parcels(self, due: Sequence[Outgoing]) -> list[Parcel]:
+        """As many as may be on the way at once, by their bytes; one always may."""
+        parcels: list[Parcel] = []
+        room = MAX_FLYING_BYTES - sum(self._flying.values())
+        for one in due:
+            if room <= 0 and (parcels or self._flying):
+                break
+            parcels.append(self._parcel(one))
+            room -= len(parcels[-1].body)
+        return parcels
 
     def drop_expired(self, now: float) -> None:
         """Say in the log, and send no more, what its receiver would refuse as too late."""
@@ -183,6 +202,8 @@ class Sender:
         settled = [
             (index, outcome, self._in_flight.pop(index, None)) for index, outcome in outcomes
         ]
+        for index, _ in outcomes:
+            self._flying.pop(index, None)
         with self._store.transaction():
             confirmed = []
             for index, outcome, one in settled:

@@ -67,15 +67,25 @@ class CompiledSchema:
         return self._engine.from_json(value)
 
 
+_KINDS = {
+    "json-schema": "json",
+    "jsonschema": "json",
+    "json": "json",
+    "avro": "avro",
+    "avsc": "avro",
+}
+
+
 def compile_schema(
     document: Any, kind: str, *, resources: Mapping[str, Any] | None = None
 ) -> CompiledSchema:
-    """Check a schema and make it ready; ``kind`` is ``json`` or ``avro``.
+    """Check a schema and make it ready; ``kind`` is ``json`` or ``avro``, or a name for these.
 
     ``resources`` are the other files of the registry that it may refer to, by the IRI or path that
     a ``$ref`` names (Avro: by any name; the types they define count). Nothing else is looked up.
     ``SchemaError`` says what is wrong with the schema, ``ValueError`` that the kind is unknown.
     """
+    kind = _KINDS.get(kind.lower(), kind)
     if kind == "json":
         from xroad_lite.schema.json_engine import compile_json
 

@@ -52,8 +52,11 @@ class JSONEngine:
 
     def validate(self, value: Any) -> list[Violation]:
         """What the value breaks, at most 20 violations."""
-        if self.is_valid(value):
-            return []
+        try:
+            if self.is_valid(value):
+                return []
+        except (ValueError, TypeError, RecursionError) as error:
+            return [Violation("", "json", f"this is no JSON value: {error}")]
         if self.work is not None and self.work.is_too_much(value):
             return [_TOO_MUCH]
         errors = islice(self.validator.iter_errors(value), MAX_VIOLATIONS)

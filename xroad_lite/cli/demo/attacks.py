@@ -6,7 +6,7 @@ The attacker here owns the bus, and for some attacks the key of a registered ins
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -127,8 +127,11 @@ def _partial(body: bytes) -> bytes:
     return strict_json.dumps(record | {"birthDate": "2026-03", "identifier": identifier})
 
 
-def carry_out(folder: Path, tried: list[Attack]) -> list[dict[str, Any]]:
-    """Put the attacks on the bus, wait for the Civil Registry's verdicts, and report each."""
+def carry_out(folder: Path, tried: list[Attack], tend: Callable[[], None]) -> list[dict[str, Any]]:
+    """Put the attacks on the bus, wait for the Civil Registry's verdicts, and report each.
+
+    ``tend`` is called while waiting: it starts again what has ended.
+    """
     civil = folder / "nodes" / "civil" / "log.sqlite3"
     mark = _size(civil)
     true = _true(Tamperer(folder / "nodes" / "health"), folder)
@@ -137,6 +140,7 @@ def carry_out(folder: Path, tried: list[Attack]) -> list[dict[str, Any]]:
     _send(folder, [*tried, duplicate])
     ends = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < ends:
+        tend()
         verdicts = _verdicts(civil, mark)
         counted = _counter(civil, "received.duplicate") - before
         if counted and all(one.digest in verdicts for one in tried):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from xroad_lite.cli import options, output
 from xroad_lite.errors import ConfigurationError
 
 MAX_MESSAGES = 1_000_000
+_ACTIVATE = "" if shutil.which("xroad-lite") else "  [bold]. .venv/bin/activate[/]\n"
 
 
 @output.command
@@ -63,9 +65,10 @@ def demo(
 
 def _check_paths(given: Path | None, keep: Path | None) -> None:
     if given is not None and not given.is_file():
+        what = "is no regular file" if given.exists() else "does not exist"
         raise ConfigurationError(
             "config.input",
-            f"there is no file {given}",
+            f"{given} {what}",
             hint="give a file of FHIR Patients, one JSON object a line",
         )
     if keep is not None and keep.exists() and any(keep.iterdir()):
@@ -160,7 +163,7 @@ def _show_next(report: dict[str, Any]) -> None:
     if report["folder"] is None:
         output.out.print(
             "\nNext: keep the files with [bold]--keep FOLDER[/], or make an adapter of your own:\n"
-            "  [bold]xroad-lite init my-adapter[/]"
+            f"{_ACTIVATE}  [bold]xroad-lite init my-adapter[/]"
         )
         return
     civil = f"{report['folder']}/nodes/civil"

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from xroad_lite import Message, Node, RefusedError, RejectedError, RequestError
-from xroad_lite.cli.demo.records import read_lines
+from xroad_lite.cli.demo.records import MAX_LINE_BYTES, read_lines
 from xroad_lite.cli.demo.world import CIVIL, TAXATION
 from xroad_lite.strict_json import StrictJSONError, canonical, loads
 
@@ -46,6 +46,8 @@ def _publish_lines(node: Node, lines: list[tuple[int, bytes]]) -> None:
         for number, line in lines:
             row: tuple[object, ...] = (None, None, None, None)
             try:
+                if len(line) > MAX_LINE_BYTES:
+                    raise StrictJSONError(f"longer than {MAX_LINE_BYTES} bytes")
                 event = now.publish("health.birth", loads(line), subject=f"line-{number}")
                 row = (event, None, None, None)
             except StrictJSONError as error:

@@ -6,10 +6,12 @@ Does not print: it gives a report, and tells ``progress`` how far it is.
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,11 +114,15 @@ class Story:
             exchanged = time.monotonic() - began
             self._ensure_a_true_birth()
             self._progress("attacks", 0, 1)
-            tried = attacks.carry_out(self._folder, attacks.attacks(self._folder))
+            tried = attacks.carry_out(self._folder, attacks.attacks(self._folder), self._tend)
         finally:
             for one in self._institutions.values():
                 one.stop()
         return self._report(count, exchanged, tried)
+
+    def _tend(self) -> None:
+        for one in self._institutions.values():
+            one.tend()
 
     def _await_births(self, count: int) -> None:
         health, civil, welfare = (self._institutions[one] for one in ("health", "civil", "welfare"))
@@ -188,8 +194,7 @@ class Story:
     ) -> None:
         last, moved = -1, time.monotonic()
         while not finished():
-            for one in self._institutions.values():
-                one.tend()
+            self._tend()
             now = done()
             if now != last:
                 last, moved = now, time.monotonic()
@@ -307,7 +312,8 @@ class Story:
         """Change one byte of one sealed message in a copy of the Civil Registry's log."""
         copy = self._folder / "tampered.sqlite3"
         log = self._institutions["civil"].log
-        shutil.copyfile(log, copy)
+        with closing(sqlite3.connect(log)) as whole, closing(sqlite3.connect(copy)) as other:
+            whole.backup(other)
         store = Store(log, readonly=True)
         try:
             data = bytearray(copy.read_bytes())
