@@ -91,6 +91,17 @@ async def fast_publish(url: str, count: int) -> None:
     await broker.stop()
 
 
+async def fast_publish_each(url: str, count: int) -> None:
+    """FastStream as its documentation shows it: each publish awaited before the next."""
+    broker, queue = _faststream(url)
+    await broker.connect()
+    await broker.declare_queue(queue)
+    ready()
+    for number in range(count):
+        await broker.publish(record(number), queue, persist=True)
+    await broker.stop()
+
+
 async def fast_consume(url: str, count: int) -> None:
     """FastStream: a subscriber with a pydantic model."""
     from pydantic import BaseModel
