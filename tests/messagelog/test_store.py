@@ -326,3 +326,17 @@ def test_an_adapters_sql_needs_a_transaction(store):
     """Outside a handler or ``node.transaction()`` it is a mistake."""
     with pytest.raises(RuntimeError):
         store.guest("SELECT 1")
+
+
+def test_what_waits_for_the_disk_says_so(store):
+    """Every transaction is durable but those that ask not to be; the next one is again."""
+    level = "PRAGMA synchronous"
+    with store.transaction(durable=False):
+        assert store.query(level) == [(1,)]
+        with store.transaction():
+            store.append(LEAF)
+    with store.transaction():
+        assert store.query(level) == [(2,)]
+    store.append(LEAF)
+    assert store.query(level) == [(2,)]
+    assert store.size == 2

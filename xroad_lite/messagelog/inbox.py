@@ -134,7 +134,7 @@ class Inbox:
 
     def started(self, indexes: list[int]) -> None:
         """Mark them before their handlers run: whichever ends the process will be among them."""
-        with self._store.transaction():
+        with self._store.transaction(durable=False):
             rows = [(index,) for index in indexes]
             self._store.many("UPDATE xl_inbox SET running = 1 WHERE idx = ?", rows)
 

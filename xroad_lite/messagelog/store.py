@@ -105,7 +105,8 @@ class Store:
         self._depth = 0
         self._connection = self._open(readonly)
         self._size = self._count()
-        self._scope = _Scope(self)
+        self._scope, self._light_scope = _Scope(self, True), _Scope(self, False)
+        self._durable = True
         self._pending: dict[str, tuple[str, list[Sequence[object]]]] = {}
         self._edge: dict[int, bytes] | None = None
         self._sequences: dict[tuple[str, str], int] = {}
@@ -143,18 +144,21 @@ class Store:
         """How many entries the log has, those of the open transaction included."""
         return self._size
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
         """All or nothing; returning from the outermost one means it is on disk.
 
-        ``LogError`` ``log.store`` when the disk refuses: then nothing of it is kept.
+        ``LogError`` ``log.store`` when the disk refuses: then nothing of it is kept. Where losing
+        it to a power cut (not to the death of the process) would only mean work done again, the
+        outermost one may be not ``durable``, and does not wait for the disk.
         """
-        return self._scope
+        return self._scope if durable else self._light_scope
 
-    def _begin(self) -> None:
+    def _begin(self, *, durable: bool) -> None:
         self._lock.acquire()
         self._depth += 1
         if self._depth == 1:
             try:
+                self._synchronize(durable=durable)
                 self._command("BEGIN IMMEDIATE")
                 size = self._count()
                 if size != self._size:  # an operator's command has appended
@@ -163,6 +167,11 @@ class Store:
             except BaseException:
                 self._end(commit=False)
                 raise
+
+    def _synchronize(self, *, durable: bool) -> None:
+        if durable is not self._durable:
+            self._command(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
 
     def _end(self, *, commit: bool) -> None:
         try:
@@ -480,13 +489,14 @@ class Store:
 class _Scope:
     """A transaction as a block; one object serves all, since the store counts the depth."""
 
-    __slots__ = ("_store",)
+    __slots__ = ("_durable", "_store")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, durable: bool) -> None:
         self._store = store
+        self._durable = durable
 
     def __enter__(self) -> None:
-        self._store._begin()
+        self._store._begin(durable=self._durable)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._store._end(commit=kind is None)

@@ -387,7 +387,8 @@ class Node:
             self._registry.refresh(now)
         if now - self._said >= _STATUS_SECONDS or now < self._said:
             self._said = now
-            self.store.set_meta(STATUS, strict_json.dumps(self._live(now)).decode())
+            with self.store.transaction(durable=False):
+                self.store.set_meta(STATUS, strict_json.dumps(self._live(now)).decode())
         if now - self._purged >= _PURGE_SECONDS:
             self._purged = now
             self._purge(now)

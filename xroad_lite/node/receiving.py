@@ -20,7 +20,8 @@ from xroad_lite.node.sending import Sender
 from xroad_lite.policy import REPLY, REQUEST
 from xroad_lite.transports import Delivery, Transport
 
-BATCH = 256
+BATCH = 100
+"""Less than half of what the broker may send ahead, so that it sends while these are judged."""
 MAX_UNDECIDED = 2000
 """Beyond this nothing is read any more, until something is decided."""
 MAX_STRANGERS = 100

@@ -204,7 +204,8 @@ class Sender:
         ]
         for index, _ in outcomes:
             self._flying.pop(index, None)
-        with self._store.transaction():
+        # What a power cut takes back is sent again, and known as a duplicate there.
+        with self._store.transaction(durable=False):
             confirmed = []
             for index, outcome, one in settled:
                 if outcome is Outcome.CONFIRMED:
