@@ -13,7 +13,7 @@ from xroad_lite.testing import CIVIL, HEALTH
 from xroad_lite.transports.rabbitmq import names
 
 SEED = int(os.environ.get("XROAD_LITE_CHAOS_SEED", "7"))
-COUNT = 3000 if CHAOS else 400
+COUNT = 3000 if CHAOS else 200
 
 
 def test_broker_killed_under_load(broker, running):
