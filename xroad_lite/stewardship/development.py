@@ -61,21 +61,6 @@ class DevelopmentInstance:
         for path, data in bundled_files().items():
             self._write(path, data)
 
-    def add_schema(self, type_: str, document: Mapping[str, Any], *, owner: str) -> None:
-        """Add version 1 of a JSON schema, active at once."""
-        domain, _, name = type_.partition(".")
-        self._write(f"schemas/{domain}/{name}/1.json", _json(document))
-        self._write_yaml(
-            f"schemas/{domain}/{name}/subject.yaml",
-            {
-                "type": type_,
-                "kind": "json",
-                "owner": owner,
-                "title": {"en": document.get("title", type_)},
-                "versions": {"1": {"status": "active"}},
-            },
-        )
-
     def add_subsystem(
         self,
         subsystem: str,
@@ -182,9 +167,3 @@ class DevelopmentInstance:
 def _yaml(document: Mapping[str, Any]) -> bytes:
     text: str = yaml.safe_dump(dict(document), allow_unicode=True, sort_keys=False, width=100)
     return text.encode()
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    import json
-
-    return json.dumps(document, ensure_ascii=False, indent=2).encode()
