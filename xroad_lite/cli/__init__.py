@@ -18,6 +18,7 @@ from xroad_lite.cli.keys import ca_app
 from xroad_lite.cli.logs import dead_app, log_app
 from xroad_lite.cli.nodes import request, send, status
 from xroad_lite.cli.registry import registry_app
+from xroad_lite.cli.vocab import vocab_app
 
 app = typer.Typer(
     name="xroad-lite",
@@ -47,6 +48,7 @@ app.add_typer(registry_app, name="registry")
 app.add_typer(broker_app, name="broker")
 app.add_typer(log_app, name="log")
 app.add_typer(dead_app, name="dead")
+app.add_typer(vocab_app, name="vocab")
 
 
 def main() -> None:
