@@ -20,7 +20,7 @@ def compiled_schema(snapshot: Snapshot, version: SchemaVersion) -> CompiledSchem
     compiled = _SCHEMAS.setdefault(snapshot, {})
     if version.iri not in compiled:
         compiled[version.iri] = compile_schema(
-            version.document, version.kind, resources=snapshot.schema_documents
+            version.document, version.kind, resources=snapshot.schema_resources(version.kind)
         )
     return compiled[version.iri]
 

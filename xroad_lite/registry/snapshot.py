@@ -21,7 +21,9 @@ from xroad_lite.keys import Trust, read_certificates
 from xroad_lite.registry.documents import read_document, read_json
 from xroad_lite.registry.models import Agreement, CertificateEntry, Instance, Member, Subject
 from xroad_lite.registry.models import Subsystem as SubsystemEntry
+from xroad_lite.registry.resources import SchemaResources
 
+_ENDINGS = {"json": ".json", "avro": ".avsc"}
 _SUBJECT = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/subject\.yaml")
 MAX_FILES = 100_000
 MAX_MANIFEST_BYTES = 64 * 1_048_576
@@ -127,6 +129,7 @@ class Snapshot:
         self.manifest = manifest
         self._files = {path: files[path] for path in manifest.files}
         self._schemas: dict[str, SchemaVersion] = {}
+        self._resources: dict[str, SchemaResources] = {}
 
     @property
     def name(self) -> str:
@@ -250,7 +253,7 @@ class Snapshot:
         version = subject.versions.get(number) if subject else None
         if subject is None or version is None or version.status == "draft":
             return None
-        path = f"schemas/{'/'.join(parts)}.{'avsc' if subject.kind == 'avro' else 'json'}"
+        path = f"schemas/{'/'.join(parts)}{_ENDINGS[subject.kind]}"
         data = self._files.get(path)
         if data is None:
             return None
@@ -264,14 +267,18 @@ class Snapshot:
             sha256=self.manifest.files[path][1],
         )
 
-    @cached_property
-    def schema_documents(self) -> dict[str, Any]:
-        """Every JSON schema by its IRI, for references from one to another."""
-        base = self.instance.base
-        return {
-            base + path.removesuffix(".json"): read_json(path, data)
-            for path, data in self._below("schemas/", ".json")
-        }
+    def schema_resources(self, kind: str) -> SchemaResources:
+        """Every schema of a kind, ``json`` or ``avro``, for references from one to another."""
+        if kind not in self._resources:
+            ending = _ENDINGS[kind]
+            paths = [path for path, _ in self._below("schemas/", ending)]
+            names = [path[len("schemas/") : -len(ending)] for path in paths]
+            self._resources[kind] = SchemaResources(
+                self.instance.base,
+                names,
+                lambda name: read_json(path := f"schemas/{name}{ending}", self.file(path)),
+            )
+        return self._resources[kind]
 
     @cached_property
     def vocabulary_files(self) -> dict[str, bytes]:

@@ -197,7 +197,7 @@ def _compiles(
     path: str, number: str, document: Any, kind: str, snapshot: Snapshot
 ) -> Iterator[Finding]:
     try:
-        compile_schema(document, kind, resources=snapshot.schema_documents)
+        compile_schema(document, kind, resources=snapshot.schema_resources(kind))
     except XRoadError as error:
         yield Finding(path, error.code, f"version {number}: {error.message}")
 
