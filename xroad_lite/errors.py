@@ -4,6 +4,7 @@
     ├── IdentifierError     identifier.*  a name that is no X-Road identifier
     ├── KeysError           keys.*        a key or certificate that is of no use
     ├── SealError           envelope.*    a seal that cannot be made or believed
+    ├── EncryptionError     encryption.*  a body that does not open, or is not what was sealed
     ├── RegistryError       registry.*    a document or snapshot that does not hold
     ├── SchemaError         schema.*      a bad schema, or a body it refuses
     ├── SemanticsError      semantics.*   a vocabulary, binding, mapping or translation
@@ -69,6 +70,10 @@ class KeysError(XRoadError):
 
 class SealError(XRoadError):
     """A seal that is malformed, too large, of a wrong type, or wrongly signed."""
+
+
+class EncryptionError(XRoadError):
+    """A confidential body, or a key for one, that does not open or is not what was sealed."""
 
 
 class RegistryError(XRoadError):
