@@ -33,6 +33,7 @@ SALT_BYTES = 32
 _ALGORITHM, _CIPHER = "ECDH-ES+A256KW", "A256GCM"
 _MEMBERS = {"protected", "recipients", "iv", "ciphertext", "tag"}
 _HEADER = {"kid", "apu", "apv", "epk"}
+_EC = ("kty", "crv", "x", "y")
 _MAX_PARTIES = 8
 
 
@@ -237,9 +238,10 @@ def _read(data: bytes, kind: str) -> dict[str, Any]:
         for party in parties:
             header = party["header"]
             well = well and set(party) == {"header", "encrypted_key"} and set(header) == _HEADER
-            well = well and set(header["epk"]) == {"kty", "crv", "x", "y"}
             well = well and all(isinstance(header[one], str) for one in ("kid", "apu", "apv"))
-    except (strict_json.StrictJSONError, KeyError, TypeError, ValueError, AttributeError):
+            PublicKey.read(header["epk"])
+            well = well and set(header["epk"]) == set(_EC)
+    except (EncryptionError, KeyError, TypeError, ValueError, AttributeError):
         well = False
     if not well:
         raise EncryptionError(
