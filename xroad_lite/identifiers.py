@@ -1,4 +1,4 @@
-"""Names of members, subsystems and services, as X-Road writes them; does not know who exists.
+"""Names of members, subsystems and groups, as X-Road writes them; does not know who exists.
 
 ``INSTANCE/CLASS/MEMBER[/SUBSYSTEM]``, in Unicode normal form C. A slash or a per cent sign inside
 a segment is percent-encoded in the text form, so that the text reads back alike.
@@ -18,6 +18,7 @@ from xroad_lite.errors import IdentifierError
 
 MAX_BYTES = 255
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,6 +59,40 @@ class SubsystemId:
 
     def __str__(self) -> str:
         return _join(self.instance, self.member_class, self.member_code, self.subsystem_code)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GroupId:
+    """A named group of subsystems: ``group:hospitals`` for the instance, or a subsystem's own,
+    ``group:CL/GOV/CIVIL/births/partners``.
+    """
+
+    group_code: str
+    subsystem: SubsystemId | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text form; ``IdentifierError`` says what is wrong with it."""
+        scheme, _, name = text.partition(":")
+        owner, slash, code = name.rpartition("/")
+        if scheme != "group" or not _GROUP.fullmatch(code):
+            raise IdentifierError(
+                "identifier.group",
+                f"{_shown(text)} is no group: expected group:CODE, or group:SUBSYSTEM/CODE for a "
+                "subsystem's own; a code has letters, digits, '.', '_' and '-', at most 64",
+            )
+        return cls(code, SubsystemId.parse(owner) if slash else None)
+
+    def __str__(self) -> str:
+        owner = f"{self.subsystem}/" if self.subsystem else ""
+        return f"group:{owner}{self.group_code}"
+
+
+def parse_party(text: str) -> MemberId | SubsystemId | GroupId:
+    """One side of an agreement: a subsystem, a member (all its subsystems), or a group."""
+    if text.startswith("group:"):
+        return GroupId.parse(text)
+    return MemberId.parse(text) if text.count("/") == 2 else SubsystemId.parse(text)
 
 
 @dataclass(frozen=True, slots=True, order=True)

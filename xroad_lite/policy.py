@@ -14,6 +14,7 @@ from xroad_lite import strict_json, times
 from xroad_lite.errors import PolicyError
 from xroad_lite.keys import base64url
 from xroad_lite.registry import Agreement, Snapshot
+from xroad_lite.registry.models import Maintenance
 
 PUBLISH, REQUEST, REPLY = "publish", "request", "reply"
 ERROR_TYPE = "xroad.error"
@@ -31,11 +32,17 @@ class Movement(NamedTuple):
     at: float
 
 
+class _Allowed(NamedTuple):
+    """What holds of a movement but for its time: a snapshot never changes its mind."""
+
+    agreement: Agreement
+    start: float
+    until: float
+    maintenance: tuple[Maintenance, ...]
+
+
 _REMEMBERED = 10_000
-_ALLOWED: WeakKeyDictionary[
-    Snapshot, dict[tuple[str | None, ...], tuple[Agreement, float, float]]
-] = WeakKeyDictionary()
-"""What was allowed before, but for the time: a snapshot never changes its mind."""
+_ALLOWED: WeakKeyDictionary[Snapshot, dict[tuple[str | None, ...], _Allowed]] = WeakKeyDictionary()
 
 
 def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreement:
@@ -48,23 +55,34 @@ def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreem
     decided = _ALLOWED.setdefault(snapshot, {})
     allowed = decided.get(key)
     if allowed is None:
-        agreement = _decide_but_for_time(snapshot, agreement_iri, movement)
-        period = agreement.period
-        allowed = agreement, times.to_unix(period.start), times.to_unix(period.until)
+        allowed = _decide_but_for_time(snapshot, agreement_iri, movement)
         if len(decided) >= _REMEMBERED:
             decided.clear()
         decided[key] = allowed
-    agreement, start, until = allowed
+    agreement, start, until, maintenance = allowed
     if not start <= movement.at < until:
         raise PolicyError(
             "policy.not_in_force",
             f"{_name(agreement)} is in force from {agreement.period.start} until "
             f"{agreement.period.until}, not at {times.to_text(movement.at)}",
         )
+    for planned in maintenance:
+        if planned.covers(movement.at):
+            raise _in_maintenance(planned, movement)
     return agreement
 
 
-def _decide_but_for_time(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreement:
+def _in_maintenance(planned: Maintenance, movement: Movement) -> PolicyError:
+    words = "; ".join(f"{language}: {text}" for language, text in planned.message.items())
+    return PolicyError(
+        "policy.maintenance_mode",
+        f"{movement.recipient} is in maintenance from {planned.start} until "
+        f"{planned.until or 'further notice'}{f' ({words})' if words else ''}",
+        hint="ask again after it" if planned.until else "ask its contact in the registry",
+    )
+
+
+def _decide_but_for_time(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> _Allowed:
     agreement = snapshot.agreement(agreement_iri)
     if agreement is None:
         raise PolicyError(
@@ -79,7 +97,11 @@ def _decide_but_for_time(snapshot: Snapshot, agreement_iri: str, movement: Movem
             f"the purpose {movement.purpose} is not among those of {_name(agreement)}: "
             f"{', '.join(agreement.purposes)}",
         )
-    return agreement
+    start, until = times.to_unix(agreement.period.start), times.to_unix(agreement.period.until)
+    asked = snapshot.party(movement.recipient or "") if movement.operation == REQUEST else None
+    return _Allowed(
+        agreement, start, until, asked.maintenance(movement.type) if asked is not None else ()
+    )
 
 
 def find(
@@ -87,32 +109,33 @@ def find(
 ) -> list[tuple[str | None, str, str]]:
     """Recipient, agreement IRI and purpose, one each, under which a movement would be allowed.
 
-    For a publication all consumers; for a request the one provider that the movement names. A
-    purpose may be left out where an agreement has only one. ``PolicyError`` when nothing allows it,
-    or when an agreement has several purposes and none was named.
+    For a publication all consumers, of a group every one; for a request the one provider that the
+    movement names. A purpose may be left out where an agreement has only one. ``PolicyError`` when
+    nothing allows it, or when an agreement has several purposes and none was named.
     """
     operation, provider = movement.operation, movement.sender
     if operation == REQUEST:
         provider = movement.recipient or ""
     refusals: list[PolicyError] = []
     found: dict[str | None, tuple[str | None, str, str]] = {}
-    for agreement in snapshot.agreements_for(operation, provider, movement.type):
+    agreements = snapshot.agreements_for(operation, provider, movement.type)
+    for agreement in _near(snapshot, agreements, movement):
         iri = snapshot.agreement_iri(agreement)
-        recipient = movement.recipient if operation == REQUEST else agreement.consumer
-        try:
-            chosen = purpose or _only_purpose(agreement)
-            decide(snapshot, iri, _with(movement, recipient, chosen))
-        except PolicyError as error:
-            refusals.append(error)
-        else:
-            first = found.setdefault(recipient, (recipient, iri, chosen))
-            if first[2] != chosen:
-                raise PolicyError(
-                    "policy.purpose",
-                    f"agreements allow it to {recipient} for {first[2]} and for {chosen}, and no "
-                    "purpose was named",
-                    hint="say which with purpose=",
-                )
+        for recipient in _recipients(snapshot, agreement, movement):
+            try:
+                chosen = purpose or _only_purpose(agreement)
+                decide(snapshot, iri, _with(movement, recipient, chosen))
+            except PolicyError as error:
+                refusals.append(error)
+            else:
+                first = found.setdefault(recipient, (recipient, iri, chosen))
+                if first[2] != chosen:
+                    raise PolicyError(
+                        "policy.purpose",
+                        f"agreements allow it to {recipient} for {first[2]} and for {chosen}, and "
+                        "no purpose was named",
+                        hint="say which with purpose=",
+                    )
     if found:
         return list(found.values())
     if refusals:
@@ -123,6 +146,25 @@ def find(
         f"no agreement lets {movement.sender} {operation} {movement.type}{towards}",
         hint="ask the steward for an agreement, or check the message type",
     )
+
+
+def _near(snapshot: Snapshot, agreements: list[Agreement], movement: Movement) -> list[Agreement]:
+    """Those that can allow it; of a provider with thousands of consumers not all need be asked."""
+    if movement.operation != REQUEST:
+        return agreements
+    standing, sender = snapshot.parties.standing, movement.sender
+    mine = [one for one in agreements if one.consumer and sender in standing(one.consumer)]
+    return mine or agreements[:1]
+
+
+def _recipients(
+    snapshot: Snapshot, agreement: Agreement, movement: Movement
+) -> list[str] | list[None] | list[str | None]:
+    if movement.operation == REQUEST:
+        return [movement.recipient]
+    if agreement.consumer is None:
+        return [None]
+    return sorted(snapshot.parties.standing(agreement.consumer) - {movement.sender})
 
 
 def projection(agreement: Agreement, type_: str) -> str | None:
@@ -163,8 +205,12 @@ def _check_parties(snapshot: Snapshot, agreement: Agreement, movement: Movement)
             "policy.operation",
             f"{_name(agreement)} is to {agreement.operation}: got a {movement.operation}",
         )
-    reaches = agreement.open if consumer is None else consumer == agreement.consumer
-    if provider != agreement.provider or not reaches:
+    standing = snapshot.parties.standing
+    offers = provider != consumer and provider in standing(agreement.provider)
+    reaches = agreement.open
+    if consumer is not None:
+        reaches = agreement.consumer is not None and consumer in standing(agreement.consumer)
+    if not (offers and reaches):
         raise PolicyError(
             "policy.parties",
             f"{_name(agreement)} is between {agreement.provider} and "
@@ -179,7 +225,8 @@ def _check_parties(snapshot: Snapshot, agreement: Agreement, movement: Movement)
 def _check_type(snapshot: Snapshot, agreement: Agreement, movement: Movement) -> None:
     allowed = set(agreement.types)
     if movement.operation != PUBLISH:
-        party = snapshot.party(agreement.provider)
+        asked = movement.recipient if movement.operation == REQUEST else movement.sender
+        party = snapshot.party(asked or "")
         services = {one: party.service(one) for one in agreement.types} if party else {}
         if movement.operation == REQUEST:
             allowed = {one for one, service in services.items() if service}

@@ -8,7 +8,8 @@ from __future__ import annotations
 from xroad_lite.registry.folder import RegistryFolder, read_source
 from xroad_lite.registry.known import KnownSnapshots
 from xroad_lite.registry.models import Agreement, Instance, Member
-from xroad_lite.registry.snapshot import Manifest, Party, SchemaVersion, Snapshot
+from xroad_lite.registry.parties import Parties, Party
+from xroad_lite.registry.snapshot import Manifest, SchemaVersion, Snapshot
 
 __all__ = [
     "Agreement",
@@ -16,6 +17,7 @@ __all__ = [
     "KnownSnapshots",
     "Manifest",
     "Member",
+    "Parties",
     "Party",
     "RegistryFolder",
     "SchemaVersion",

@@ -5,13 +5,13 @@ Fields that this version does not know survive a round trip (``extra="allow"``).
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from xroad_lite import times
 from xroad_lite.errors import IdentifierError
-from xroad_lite.identifiers import MemberId, MessageType, SubsystemId
+from xroad_lite.identifiers import GroupId, MemberId, MessageType, SubsystemId, parse_party
 
 
 def _identifier(parse: Any) -> Any:
@@ -22,6 +22,12 @@ def _identifier(parse: Any) -> Any:
             raise ValueError(error.message) from None
 
     return AfterValidator(check)
+
+
+def _no_group(party: MemberId | SubsystemId | GroupId) -> MemberId | SubsystemId:
+    if isinstance(party, GroupId):
+        raise ValueError("a group holds members and subsystems, not groups")
+    return party
 
 
 def _is_time(text: str) -> str:
@@ -35,8 +41,11 @@ def _is_duration(text: str) -> str:
 
 
 Member_ = Annotated[str, _identifier(MemberId.parse)]
-Subsystem_ = Annotated[str, _identifier(SubsystemId.parse)]
 Type_ = Annotated[str, _identifier(MessageType.parse)]
+Party_ = Annotated[str, _identifier(parse_party)]
+"""A subsystem, a member for all its subsystems, or a group: see ``identifiers.parse_party``."""
+Participant_ = Annotated[str, _identifier(lambda text: _no_group(parse_party(text)))]
+GroupCode = Annotated[str, _identifier(lambda text: GroupId.parse(f"group:{text}").group_code)]
 Time = Annotated[str, AfterValidator(_is_time)]
 Duration = Annotated[str, AfterValidator(_is_duration)]
 Iri = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+$", max_length=255)]
@@ -57,20 +66,58 @@ class Instance(Document):
     instance: str = Field(min_length=1, max_length=64)
     base: Annotated[str, Field(pattern=r"^https?://[^\s]+/$", max_length=128)]
     title: Texts
+    languages: list[str] = []
+    """Tags of the languages in which everything here is named; those of ``title`` if empty."""
     authorities: list[str] = Field(min_length=1)
     """Paths, inside the registry, of PEM certificates of the authorities trusted here."""
+    intermediates: list[str] = []
+    """Paths of PEM certificates below them, for chains and lists of revocations that need them."""
     max_age: Duration = "P30D"
     clock_skew: Duration = "PT5M"
     lag: Duration = "PT24H"
     grace: Duration = "PT0S"
 
 
+class Period(Document):
+    """From, inclusive, until, exclusive."""
+
+    start: Time = Field(alias="from")
+    until: Time
+
+
+class Maintenance(Document):
+    """A time in which requests are refused and events wait; without ``until`` it is open-ended."""
+
+    start: Time = Field(alias="from")
+    until: Time | None = None
+    message: Texts = {}
+    """For people, by language."""
+
+    @model_validator(mode="after")
+    def _ends_later(self) -> Self:
+        if self.until is not None and times.to_unix(self.until) <= times.to_unix(self.start):
+            raise ValueError(f"maintenance until {self.until} ends before it begins, {self.start}")
+        return self
+
+    def covers(self, at: float) -> bool:
+        """Whether Unix time ``at`` lies in it."""
+        ended = self.until is not None and at >= times.to_unix(self.until)
+        return times.to_unix(self.start) <= at and not ended
+
+
 class Revocation(Document):
-    """When a certificate ceased to be good, and from when it is doubtful."""
+    """When a certificate ceased to be good, and from when it is doubtful: the theft, if known."""
 
     at: Time
     doubtful_since: Time | None = None
     reason: str = ""
+
+    @model_validator(mode="after")
+    def _doubtful_before(self) -> Self:
+        since = self.doubtful_since
+        if since is not None and times.to_unix(since) > times.to_unix(self.at):
+            raise ValueError(f"doubtful_since {since} is after at {self.at}")
+        return self
 
 
 class CertificateEntry(Document):
@@ -80,22 +127,62 @@ class CertificateEntry(Document):
     revoked: Revocation | None = None
 
 
-class Service(Document):
-    """What a subsystem answers: the message type it is asked by, and the one it answers with."""
+class Endpoint(Document):
+    """A method and path of a REST service; ``*`` is any one segment, ``**`` any number of them."""
 
-    code: str = Field(min_length=1, max_length=64)
-    request: Type_
-    response: Type_
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "*"]
+    path: Annotated[str, Field(pattern=r"^(/([^\s/?#*]+|\*\*?))+/?$|^/$", max_length=1024)]
     title: Texts = {}
 
 
+class Service(Document):
+    """What a subsystem answers, as X-Road describes it: by messages, or by REST endpoints.
+
+    A service of messages names the type it is asked by and the one it answers with. A service of
+    endpoints lists them; ``openapi`` is its description: a path in the registry, or a URL.
+    """
+
+    code: str = Field(min_length=1, max_length=64)
+    version: str | None = Field(default=None, min_length=1, max_length=64)
+    title: Texts = {}
+    description: Texts = {}
+    request: Type_ | None = None
+    response: Type_ | None = None
+    openapi: str | None = Field(default=None, min_length=1, max_length=255)
+    endpoints: list[Endpoint] = []
+    maintenance: list[Maintenance] = []
+
+    @model_validator(mode="after")
+    def _says_how_it_is_asked(self) -> Self:
+        if (self.request is None) is not (self.response is None):
+            raise ValueError("request and response go together")
+        if self.request is None and not self.endpoints and self.openapi is None:
+            raise ValueError("expected request and response, or endpoints, or openapi")
+        return self
+
+
+class Group(Document):
+    """``groups/*.yaml``, or a subsystem's own: members and subsystems under one name.
+
+    In an agreement it is ``group:CODE``; a subsystem's own is ``group:SUBSYSTEM/CODE``.
+    """
+
+    group: GroupCode
+    title: Texts = {}
+    members: list[Participant_] = []
+
+
 class Subsystem(Document):
-    """An information system of a member, with its certificates and services."""
+    """An information system of a member, with its certificates, services and own groups."""
 
     code: str = Field(min_length=1, max_length=128)
     title: Texts = {}
     certificates: list[CertificateEntry] = []
     services: list[Service] = []
+    groups: list[Group] = []
+    maintenance: list[Maintenance] = []
+    reads: dict[Type_, int] = {}
+    """The version of a type that this system reads today, if it is not the newest active one."""
 
 
 class Member(Document):
@@ -115,26 +202,20 @@ class LegalBasis(Document):
     iri: Iri
 
 
-class Period(Document):
-    """From, inclusive, until, exclusive."""
-
-    start: Time = Field(alias="from")
-    until: Time
-
-
 class Agreement(Document):
     """``agreements/*.yaml``: who may send what to whom, for which purpose, on which legal basis.
 
     Operation ``publish``: the provider sends ``types`` to the consumer. Operation ``request``: the
-    consumer asks the provider by ``types``, and is answered under the same agreement. ``fields``
+    consumer asks the provider by ``types``, and is answered under the same agreement. Each is a
+    subsystem, a member for all its subsystems, or a group for all that are in it. ``fields``
     holds, per message type, JSON Pointers of what may be sent; a type without an entry goes whole.
     """
 
     agreement: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     version: int = Field(ge=1)
     title: Texts
-    provider: Subsystem_
-    consumer: Subsystem_ | None = None
+    provider: Party_
+    consumer: Party_ | None = None
     operation: Literal["publish", "request"]
     types: list[Type_] = Field(min_length=1)
     purposes: list[Iri] = Field(min_length=1)

@@ -16,11 +16,10 @@ from typing import Any
 
 from xroad_lite import strict_json, times
 from xroad_lite.errors import RegistryError
-from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import Trust, read_certificates
 from xroad_lite.registry.documents import read_document, read_json
-from xroad_lite.registry.models import Agreement, CertificateEntry, Instance, Member, Subject
-from xroad_lite.registry.models import Subsystem as SubsystemEntry
+from xroad_lite.registry.models import Agreement, Group, Instance, Member, Subject
+from xroad_lite.registry.parties import Parties, Party
 from xroad_lite.registry.resources import SchemaResources
 
 _ENDINGS = {"json": ".json", "avro": ".avsc"}
@@ -88,33 +87,6 @@ class SchemaVersion:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
-    """A subsystem with the member that answers for it."""
-
-    member: Member
-    subsystem: SubsystemEntry
-
-    @property
-    def active(self) -> bool:
-        """Whether its member may take part."""
-        return self.member.status == "active"
-
-    def certificate(self, sha256: str) -> CertificateEntry | None:
-        """The entry of the certificate with this digest (hex), if it is listed for this party."""
-        for entry in self.subsystem.certificates:
-            if entry.sha256 == sha256:
-                return entry
-        return None
-
-    def service(self, request_type: str) -> tuple[str, str] | None:
-        """Code and response type of the service that is asked by ``request_type``."""
-        for service in self.subsystem.services:
-            if service.request == request_type:
-                return service.code, service.response
-        return None
-
-
 class Snapshot:
     """A manifest with its files, verified against it and read at first use."""
 
@@ -138,7 +110,7 @@ class Snapshot:
 
     def read(self) -> None:
         """Read what checks rely on now, so that a faulty snapshot is refused before it is used."""
-        _ = self.trust, self._parties, self._by_provider, self.subjects
+        _ = self.trust, self.parties, self._by_provider, self.subjects
 
     @cached_property
     def instance(self) -> Instance:
@@ -161,21 +133,25 @@ class Snapshot:
         )
 
     @cached_property
-    def _parties(self) -> dict[str, Party]:
-        return {
-            str(SubsystemId.parse(f"{member.member}/{_escaped(one.code)}")): Party(member, one)
-            for member in self.members
-            for one in member.subsystems
-        }
+    def groups(self) -> tuple[Group, ...]:
+        """The instance's groups, by file name."""
+        return tuple(
+            read_document(Group, path, data) for path, data in self._below("groups/", ".yaml")
+        )
+
+    @cached_property
+    def parties(self) -> Parties:
+        """Who is registered, and for whom a party of an agreement stands."""
+        return Parties(self.members, self.groups)
 
     def party(self, subsystem: str) -> Party | None:
         """The subsystem with this identifier, if it is registered."""
-        return self._parties.get(subsystem)
+        return self.parties.get(subsystem)
 
     @property
     def subsystems(self) -> tuple[str, ...]:
         """The identifiers of all subsystems."""
-        return tuple(self._parties)
+        return self.parties.subsystems
 
     @cached_property
     def agreements(self) -> tuple[Agreement, ...]:
@@ -201,8 +177,9 @@ class Snapshot:
     def _by_provider(self) -> dict[tuple[str, str, str], list[Agreement]]:
         index: dict[tuple[str, str, str], list[Agreement]] = {}
         for _, one in sorted(self._agreements.items()):
-            for type_ in one.types:
-                index.setdefault((one.operation, one.provider, type_), []).append(one)
+            for provider in self.parties.standing(one.provider):
+                for type_ in one.types:
+                    index.setdefault((one.operation, provider, type_), []).append(one)
         return index
 
     def agreements_for(self, operation: str, provider: str, type_: str) -> list[Agreement]:
@@ -315,7 +292,3 @@ class Snapshot:
             for path, data in self._files.items()
             if path.startswith(folder) and path.endswith(ending)
         )
-
-
-def _escaped(code: str) -> str:
-    return code.replace("%", "%25").replace("/", "%2F")

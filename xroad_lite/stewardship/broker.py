@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from xroad_lite.policy import PUBLISH
 from xroad_lite.registry import Agreement, Snapshot
@@ -26,17 +27,17 @@ def routes(snapshot: Snapshot) -> list[Route]:
 
 
 def _routes(agreement: Agreement, snapshot: Snapshot) -> Iterator[Route]:
-    provider, consumer = agreement.provider, agreement.consumer
-    for type_ in agreement.types:
-        if consumer is None:
-            for anybody in snapshot.subsystems:
-                if anybody != provider:
-                    yield Route(provider, anybody, type_, open=True)
-        elif agreement.operation == PUBLISH:
-            yield Route(provider, consumer, type_)
-        else:
-            yield Route(consumer, provider, type_)
-            yield Route(provider, consumer, REPLIES)
+    standing, everybody = snapshot.parties.standing, snapshot.subsystems
+    consumers = everybody if agreement.consumer is None else standing(agreement.consumer)
+    for provider, consumer in product(standing(agreement.provider), consumers):
+        if provider == consumer:
+            continue
+        for type_ in agreement.types:
+            if agreement.operation == PUBLISH:
+                yield Route(provider, consumer, type_, open=agreement.consumer is None)
+            else:
+                yield Route(consumer, provider, type_)
+                yield Route(provider, consumer, REPLIES)
 
 
 def _active(snapshot: Snapshot, route: Route) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from xroad_lite.errors import XRoadError
@@ -93,13 +94,13 @@ def _check_subsystems(
                 )
         asked = [one.request for one in subsystem.services]
         for service in subsystem.services:
-            if asked.count(service.request) > 1:
+            if service.request is not None and asked.count(service.request) > 1:
                 yield Finding(
                     path,
                     "registry.duplicate",
                     f"two services of {name} are asked by {service.request}",
                 )
-            for type_ in (service.request, service.response):
+            for type_ in filter(None, (service.request, service.response)):
                 if type_ not in snapshot.subjects:
                     yield Finding(
                         path,
@@ -135,12 +136,12 @@ def _agreement_faults(
     if agreement.open and agreement.operation != "publish":
         yield "registry.parties", "only a publication can be open to everybody"
     for party in filter(None, (agreement.provider, agreement.consumer)):
-        if snapshot.party(party) is None:
+        if not snapshot.parties.knows(party):
             yield "registry.unknown_subsystem", f"{party} is not registered"
     for type_ in [*agreement.types, *agreement.fields_]:
         if type_ not in snapshot.subjects:
             yield "registry.unknown_type", f"there is no schema of {type_}"
-    yield from _name_faults(agreement)
+    yield from _name_faults(snapshot, agreement)
     yield from _service_faults(snapshot, agreement)
     for type_, fields in agreement.fields_.items():
         version = snapshot.latest_schema(type_)
@@ -152,25 +153,26 @@ def _agreement_faults(
             )
 
 
-def _name_faults(agreement: Agreement) -> Iterator[tuple[str, str]]:
+def _name_faults(snapshot: Snapshot, agreement: Agreement) -> Iterator[tuple[str, str]]:
     for party in filter(None, (agreement.provider, agreement.consumer)):
-        for type_ in agreement.types:
-            parts = SubsystemId.parse(party), MessageType.parse(type_)
+        for one, type_ in product(sorted(snapshot.parties.standing(party)), agreement.types):
+            parts = SubsystemId.parse(one), MessageType.parse(type_)
             name = ".".join(percent_encoded(part) for part in parts)
             if len(name) > _BROKER_NAME_BYTES:
                 yield "registry.too_long", f"the broker's name {name} is beyond 255 bytes"
 
 
 def _service_faults(snapshot: Snapshot, agreement: Agreement) -> Iterator[tuple[str, str]]:
-    party = snapshot.party(agreement.provider)
-    if agreement.operation != "request" or party is None:
+    if agreement.operation != "request":
         return
-    for type_ in agreement.types:
-        if party.service(type_) is None:
-            yield (
-                "registry.unknown_service",
-                f"{agreement.provider} has no service that is asked by {type_}",
-            )
+    for provider in sorted(snapshot.parties.standing(agreement.provider)):
+        party = snapshot.party(provider)
+        for type_ in agreement.types:
+            if party is not None and party.service(type_) is None:
+                yield (
+                    "registry.unknown_service",
+                    f"{provider} has no service that is asked by {type_}",
+                )
 
 
 def _check_schemas(snapshot: Snapshot) -> Iterator[Finding]:

@@ -1,0 +1,103 @@
+"""Who is registered, and for whom a party of an agreement stands; does not say what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from xroad_lite.identifiers import GroupId, MemberId, SubsystemId, parse_party
+from xroad_lite.registry.models import CertificateEntry, Group, Maintenance, Member
+from xroad_lite.registry.models import Subsystem as SubsystemEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A subsystem with the member that answers for it."""
+
+    member: Member
+    subsystem: SubsystemEntry
+
+    @property
+    def active(self) -> bool:
+        """Whether its member may take part."""
+        return self.member.status == "active"
+
+    def certificate(self, sha256: str) -> CertificateEntry | None:
+        """The entry of the certificate with this digest (hex), if it is listed for this party."""
+        for entry in self.subsystem.certificates:
+            if entry.sha256 == sha256:
+                return entry
+        return None
+
+    def service(self, request_type: str) -> tuple[str, str] | None:
+        """Code and response type of the service that is asked by ``request_type``."""
+        for service in self.subsystem.services:
+            if service.request == request_type and service.response is not None:
+                return service.code, service.response
+        return None
+
+    def maintenance(self, request_type: str | None = None) -> tuple[Maintenance, ...]:
+        """The planned times of the subsystem, and of the service asked by ``request_type``."""
+        return tuple(self.subsystem.maintenance) + tuple(
+            planned
+            for service in self.subsystem.services
+            if request_type is not None and service.request == request_type
+            for planned in service.maintenance
+        )
+
+
+class Parties:
+    """Members with their subsystems, and the groups, indexed for questions."""
+
+    def __init__(self, members: Iterable[Member], groups: Iterable[Group]) -> None:
+        self._parties: dict[str, Party] = {}
+        self._groups = {str(GroupId(one.group)): one for one in groups}
+        self._of_member: dict[str, list[str]] = {}
+        self._standing: dict[str, frozenset[str]] = {}
+        for member in members:
+            for one in member.subsystems:
+                identifier = SubsystemId.parse(f"{member.member}/{_escaped(one.code)}")
+                self._parties[str(identifier)] = Party(member, one)
+                self._of_member.setdefault(member.member, []).append(str(identifier))
+                for group in one.groups:
+                    self._groups[str(GroupId(group.group, identifier))] = group
+
+    @property
+    def subsystems(self) -> tuple[str, ...]:
+        """The identifiers of all subsystems."""
+        return tuple(self._parties)
+
+    @property
+    def groups(self) -> dict[str, Group]:
+        """All groups, the instance's and the subsystems' own, by the name agreements use."""
+        return self._groups
+
+    def get(self, subsystem: str) -> Party | None:
+        """The subsystem with this identifier, if it is registered."""
+        return self._parties.get(subsystem)
+
+    def knows(self, party: str) -> bool:
+        """Whether a party of an agreement is a registered subsystem, member or group."""
+        return party in self._parties or party in self._groups or party in self._of_member
+
+    def standing(self, party: str) -> frozenset[str]:
+        """The subsystems that a party of an agreement stands for; none for an unknown one."""
+        found = self._standing.get(party)
+        if found is None:
+            found = frozenset(self._stands_for(party))
+            if self.knows(party):  # strangers are not remembered
+                self._standing[party] = found
+        return found
+
+    def _stands_for(self, party: str) -> Iterable[str]:
+        named = parse_party(party)
+        if isinstance(named, GroupId):
+            group = self._groups.get(party)
+            return {one for each in group.members for one in self.standing(each)} if group else ()
+        if isinstance(named, MemberId):
+            return self._of_member.get(party, ())
+        return (party,)
+
+
+def _escaped(code: str) -> str:
+    return code.replace("%", "%25").replace("/", "%2F")
