@@ -5,6 +5,7 @@ Does not know what any command does.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from xroad_lite import strict_json
 from xroad_lite.errors import ConfigurationError, RefusedError, XRoadError
@@ -80,6 +82,21 @@ def table(title: str, *columns: str) -> Table:
         right = column.endswith("#")
         made.add_column(column.rstrip("#"), justify="right" if right else "left", overflow="fold")
     return made
+
+
+def paragraph(markup: str, indent: int = 0, hanging: int = 2) -> None:
+    """Wrapped text for people on stdout, its further lines indented by ``hanging`` more."""
+    text = Text.from_markup(markup)
+    width = max(24, out.width - indent - hanging)
+    first, *rest = text.wrap(out, width, overflow="fold")
+    out.print(" " * indent, first, sep="", highlight=False)
+    for line in rest:
+        out.print(" " * (indent + hanging), line, sep="", highlight=False)
+
+
+def brief(text: str) -> str:
+    """The text with each IRI in brackets cut to what follows its last slash."""
+    return re.sub(r"\((?:https?|urn):[^\s()]*/([^\s()/]+)", r"(\1", text)
 
 
 def fail(error: XRoadError) -> None:

@@ -26,6 +26,12 @@ def is_avro(document: Mapping[str, Any]) -> bool:
     return document.get("type") == "record" and isinstance(document.get("fields"), list)
 
 
+def json_schema_of(document: Any) -> Any:
+    """The document itself, or the JSON Schema of the same values where it is an Avro record."""
+    avro = isinstance(document, Mapping) and is_avro(document)
+    return as_json_schema(document) if avro else document
+
+
 def as_json_schema(document: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON Schema of an Avro record; named types become ``$defs``, so they may recur.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xroad_lite.semantics.avro import as_json_schema, is_avro
+from xroad_lite.semantics.avro import json_schema_of
 from xroad_lite.semantics.binding import bind
 from xroad_lite.semantics.names import short
 from xroad_lite.semantics.plan import Read
@@ -23,8 +23,7 @@ def open_target(
     It has one array for each term that some field of ``source`` leads to, named by the last part of
     its IRI. An array takes all values of broader cells that tie.
     """
-    document = as_json_schema(source) if is_avro(source) else source
-    search = Search(bind(document, vocabulary.unknown), vocabulary)
+    search = Search(bind(json_schema_of(source), vocabulary.unknown), vocabulary)
     firsts = {cell.target[0] for cell in vocabulary.cells if len(cell.target) == 1}
     terms = sorted(t for t in firsts if isinstance(t, str) and t.startswith(namespace))
     return _object(search, terms, 0, 0)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from xroad_lite.semantics.functions import inverse
 from xroad_lite.semantics.names import short
@@ -19,6 +19,8 @@ from xroad_lite.semantics.values import (
     step_iri,
 )
 
+BACKWARDS: Final = " (backwards)"
+"""What the name of a cell ends with that is read against the way it is written."""
 _Key: TypeAlias = tuple[object, ...]
 _TURNED = {EXACT: EXACT, BROADER: NARROWER, NARROWER: BROADER}
 
@@ -85,7 +87,7 @@ def nearly_alike(cells: Iterable[Cell], terms: Iterable[str]) -> Iterator[Fault]
         if near[space]:
             other = near[space][0]
             detail = f"{iri} lies in {space}, which is almost {other}; it is used as it stands"
-            yield Fault(cell.file, cell.name.removesuffix(" (backwards)"), detail)
+            yield Fault(cell.file, cell.name.removesuffix(BACKWARDS), detail)
 
 
 def _backwards(cell: Cell) -> Cell | None:
@@ -101,7 +103,7 @@ def _backwards(cell: Cell) -> Cell | None:
             return None
     return replace(
         cell,
-        name=f"{cell.name} (backwards)",
+        name=cell.name + BACKWARDS,
         sources=(cell.target,),
         target=cell.sources[0],
         relation=_TURNED[cell.relation],

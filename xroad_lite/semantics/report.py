@@ -8,6 +8,7 @@ from typing import Any
 
 from xroad_lite.semantics.binding import Binding, Field
 from xroad_lite.semantics.functions import KINDS
+from xroad_lite.semantics.links import cell_sentence
 from xroad_lite.semantics.plan import (
     Apply,
     Chain,
@@ -27,7 +28,7 @@ from xroad_lite.semantics.plan import (
     pointer_part,
     reads,
 )
-from xroad_lite.semantics.values import EXACT, shown
+from xroad_lite.semantics.values import EXACT
 from xroad_lite.semantics.vocabulary import Vocabulary
 
 
@@ -248,14 +249,7 @@ def _lookup_kind(table: Mapping[str, tuple[str, str]], end: Field | None) -> str
 def reasoning(route: Route) -> tuple[str, ...]:
     """The steps of a route as sentences: what is read, and each cell from the source onwards."""
     said = [f"read {source_pointer(read)}" for read in reads(route.expression)]
-    for cell in reversed(route.cells):
-        sources = " + ".join(map(shown, cell.sources))
-        function = ""
-        if cell.function is not None:
-            given = ", ".join(f"{name}={value!r}" for name, value in cell.function.parameters)
-            function = f" by {cell.function.name}({given})"
-        rank = f", rank {cell.rank}" if cell.rank is not None else ""
-        said.append(f"{sources} {cell.relation} {shown(cell.target)}{function}{rank} ({cell.name})")
+    said.extend(f"{cell_sentence(cell)} ({cell.name})" for cell in reversed(route.cells))
     return tuple(said)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from xroad_lite import strict_json
 from xroad_lite.errors import SemanticsError
-from xroad_lite.semantics.avro import as_json_schema, is_avro
+from xroad_lite.semantics.avro import json_schema_of
 from xroad_lite.semantics.binding import Binding, bind
 from xroad_lite.semantics.compiling import compiled, written
 from xroad_lite.semantics.derive import Derivation
@@ -93,8 +93,7 @@ def translator(
 
 
 def _bound(document: Mapping[str, Any], vocabulary: Vocabulary) -> Binding:
-    avro = isinstance(document, Mapping) and is_avro(document)
-    return bind(as_json_schema(document) if avro else document, vocabulary.unknown)
+    return bind(json_schema_of(document), vocabulary.unknown)
 
 
 def _identity(

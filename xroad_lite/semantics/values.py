@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -103,13 +104,13 @@ class Translation(NamedTuple):
     losses: tuple[Loss, ...] = ()
 
 
-def shown(path: Path) -> str:
-    """A path for people: short names joined by slashes, selections in brackets."""
+def shown(path: Path, name: Callable[[str], str] = short) -> str:
+    """A path for people: names joined by slashes, selections in brackets."""
     parts = []
     for step in path:
         if isinstance(step, str):
-            parts.append(short(step))
+            parts.append(name(step))
         else:
             wanted = ", ".join("absent" if w is None else w for w in step.wanted)
-            parts.append(f"{short(step.step)}[{short(step.where)} in {wanted}]")
+            parts.append(f"{name(step.step)}[{name(step.where)} in {wanted}]")
     return "/".join(parts)

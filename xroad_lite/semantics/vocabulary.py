@@ -111,7 +111,7 @@ def load_vocabulary(files: Mapping[str, bytes]) -> Vocabulary:
         )
     loader = _Loader()
     tables = {path: _table(path, files[path]) for path in sorted(files) if path.endswith(".tsv")}
-    graphs = {path: _parsed(path, files[path]) for path in sorted(files) if path.endswith(".ttl")}
+    graphs = {path: parsed(path, files[path]) for path in sorted(files) if path.endswith(".ttl")}
     for path, graph in graphs.items():
         loader.declare(graph, path)
     for path, graph in graphs.items():
@@ -141,7 +141,8 @@ def _table(path: str, data: bytes) -> TableReader:
         raise SemanticsError("semantics.sssom", f"{path} is not UTF-8 text") from None
 
 
-def _parsed(path: str, data: bytes) -> Graph:
+def parsed(path: str, data: bytes) -> Graph:
+    """The graph of one Turtle file; ``SemanticsError`` when it is none."""
     from rdflib import Graph
 
     graph = Graph()
