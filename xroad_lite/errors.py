@@ -5,6 +5,7 @@
     ├── KeysError           keys.*        a key or certificate that is of no use
     ├── SealError           envelope.*    a seal that cannot be made or believed
     ├── EncryptionError     encryption.*  a body that does not open, or is not what was sealed
+    ├── TimestampError      timestamp.*   a time stamp that was refused or does not hold
     ├── RegistryError       registry.*    a document or snapshot that does not hold
     ├── SchemaError         schema.*      a bad schema, or a body it refuses
     ├── SemanticsError      semantics.*   a vocabulary, binding, mapping or translation
@@ -74,6 +75,10 @@ class SealError(XRoadError):
 
 class EncryptionError(XRoadError):
     """A confidential body, or a key for one, that does not open or is not what was sealed."""
+
+
+class TimestampError(XRoadError):
+    """A time-stamping authority's refusal, or a token that does not hold."""
 
 
 class RegistryError(XRoadError):
