@@ -229,10 +229,22 @@ class Agreement(Document):
     open: bool = False
 
 
+class Reference(Document):
+    """Another schema version, under the name by which a schema's document refers to it."""
+
+    name: str = Field(min_length=1, max_length=1024)
+    type: Type_
+    version: int = Field(ge=1, lt=1_000_000)
+
+
 class Version(Document):
-    """Where one schema version stands in its life."""
+    """Where one schema version stands in its life, and what its document refers to by name.
+
+    References to the registry's own addresses need no entry.
+    """
 
     status: Literal["draft", "active", "deprecated", "retired"]
+    references: list[Reference] = []
 
 
 class Subject(Document):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,9 +18,11 @@ from xroad_lite import strict_json, times
 from xroad_lite.errors import RegistryError
 from xroad_lite.keys import Trust, read_certificates
 from xroad_lite.registry.documents import read_document, read_json
-from xroad_lite.registry.models import Agreement, Group, Instance, Member, Subject
+from xroad_lite.registry.linking import linked
+from xroad_lite.registry.models import Agreement, Group, Instance, Member, Reference, Subject
 from xroad_lite.registry.parties import Parties, Party
 from xroad_lite.registry.resources import SchemaResources
+from xroad_lite.registry.schema_ids import fingerprint, schema_guid, schema_id
 
 _ENDINGS = {"json": ".json", "avro": ".avsc"}
 _SUBJECT = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/subject\.yaml")
@@ -76,7 +78,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SchemaVersion:
-    """One version of one schema: its IRI, the message type it is of, and its document."""
+    """One version of one schema: its IRI, the message type it is of, and its document.
+
+    ``document`` is linked: what the file refers to by a name of ``references`` is in place.
+    ``written`` is as the file says.
+    """
 
     iri: str
     type: str
@@ -85,6 +91,20 @@ class SchemaVersion:
     status: str
     document: Any = field(repr=False)
     sha256: str
+    written: Any = field(repr=False)
+    references: tuple[Reference, ...]
+    content: bytes = field(repr=False)
+    """What its number is derived from: see ``schema_ids``."""
+
+    @property
+    def id(self) -> int:
+        """The number that follows from its content, as Confluent's clients put before bodies."""
+        return schema_id(self.content)
+
+    @property
+    def guid(self) -> str:
+        """The UUID that follows from its content."""
+        return schema_guid(self.content)
 
 
 class Snapshot:
@@ -197,6 +217,14 @@ class Snapshot:
             self._schemas[iri] = found
         return found
 
+    def schemas(self) -> Iterator[SchemaVersion]:
+        """Every schema version that is no draft, by type, the oldest first."""
+        for type_, subject in sorted(self.subjects.items()):
+            for number in sorted(map(int, subject.versions)):
+                found = self.schema(self.schema_iri(type_, number))
+                if found is not None:
+                    yield found
+
     def latest_schema(self, type_: str) -> SchemaVersion | None:
         """The newest active version of a message type's schema."""
         subject = self.subjects.get(type_)
@@ -234,14 +262,31 @@ class Snapshot:
         data = self._files.get(path)
         if data is None:
             return None
+        written = read_json(path, data)
         return SchemaVersion(
             iri=iri,
             type=type_,
             version=int(number),
             kind=subject.kind,
             status=version.status,
-            document=read_json(path, data),
+            document=self._linked("/".join(parts), written, subject.kind),
             sha256=self.manifest.files[path][1],
+            written=written,
+            references=tuple(version.references),
+            content=fingerprint(subject.kind, written, version.references),
+        )
+
+    def _linked(self, name: str, written: Any, kind: str) -> Any:
+        """A document that its references are put into; ``name`` as ``citizens/birth/2``."""
+        type_, _, number = name.rpartition("/")
+        subject = self.subjects.get(type_.replace("/", "."))
+        version = subject.versions.get(number) if subject else None
+        return linked(
+            written,
+            kind,
+            version.references if version else (),
+            iri=self.schema_iri,
+            read=lambda type_, number: self.schema_resources(kind).named(type_, number),
         )
 
     def schema_resources(self, kind: str) -> SchemaResources:
@@ -253,7 +298,9 @@ class Snapshot:
             self._resources[kind] = SchemaResources(
                 self.instance.base,
                 names,
-                lambda name: read_json(path := f"schemas/{name}{ending}", self.file(path)),
+                lambda name: self._linked(
+                    name, read_json(path := f"schemas/{name}{ending}", self.file(path)), kind
+                ),
             )
         return self._resources[kind]
 
@@ -278,6 +325,22 @@ class Snapshot:
                         f"{path} was published with another content: a version never changes",
                         hint="publish the change as a new version",
                     )
+            if (
+                _SUBJECT.fullmatch(path)
+                and self.manifest.files.get(path, ("", sha256))[1] != sha256
+            ):
+                self._check_references(earlier, path)
+
+    def _check_references(self, earlier: Snapshot, path: str) -> None:
+        subject = read_document(Subject, path, self.file(path))
+        for number, before in earlier.subjects[subject.type].versions.items():
+            now = subject.versions.get(number)
+            if now is not None and before.status != "draft" and now.references != before.references:
+                raise RegistryError(
+                    "registry.schema_changed",
+                    f"{path}: version {number} was published with other references",
+                    hint="publish the change as a new version",
+                )
 
     def file(self, path: str) -> bytes:
         """The bytes of one file; ``RegistryError`` if the snapshot has none of that path."""

@@ -10,7 +10,7 @@ from typing import Any
 from xroad_lite.errors import XRoadError
 from xroad_lite.identifiers import MessageType, SubsystemId, percent_encoded
 from xroad_lite.keys import read_certificates
-from xroad_lite.registry import Agreement, Manifest, Member, Snapshot
+from xroad_lite.registry import Agreement, Manifest, Member, SchemaVersion, Snapshot
 from xroad_lite.schema import compile_schema, missing_for_projection
 from xroad_lite.semantics import load_vocabulary
 from xroad_lite.transports import REPLIES
@@ -42,6 +42,7 @@ def check_registry(documents: Mapping[str, bytes], *, now: float) -> list[Findin
         ("members/", _check_members),
         ("agreements/", _check_agreements),
         ("schemas/", _check_schemas),
+        ("schemas/", _check_schema_ids),
         ("vocabularies/", _check_vocabularies),
     ):
         try:
@@ -193,6 +194,20 @@ def _check_schemas(snapshot: Snapshot) -> Iterator[Finding]:
                 )
             else:
                 yield from _compiles(path, number, found.document, found.kind, snapshot)
+
+
+def _check_schema_ids(snapshot: Snapshot) -> Iterator[Finding]:
+    """Numbers follow from content, so two contents may come to one: see ``schema_ids``."""
+    seen: dict[int, SchemaVersion] = {}
+    for found in snapshot.schemas():
+        other = seen.setdefault(found.id, found)
+        if other.content != found.content:
+            yield Finding(
+                f"schemas/{found.type.replace('.', '/')}/{found.version}",
+                "registry.schema_id",
+                f"its content comes to the number {found.id}, as that of version {other.version} "
+                f"of {other.type} does: change a word of its description",
+            )
 
 
 def _compiles(

@@ -6,6 +6,7 @@ Drafts are here too, which no snapshot shows.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 from xroad_lite.errors import RegistryError, SchemaError
 from xroad_lite.identifiers import MessageType
 from xroad_lite.registry.documents import MAX_DOCUMENT_BYTES, read_document, read_json
-from xroad_lite.registry.models import Instance, Subject
+from xroad_lite.registry.linking import linked
+from xroad_lite.registry.models import Instance, Reference, Subject
 from xroad_lite.registry.resources import SchemaResources
 
 ENDINGS = {"json": ".json", "avro": ".avsc"}
@@ -25,7 +27,7 @@ _NO_INSTANCE = "https://registry.invalid/"
 
 @dataclass(frozen=True, slots=True)
 class SourceVersion:
-    """One version of a schema as it stands in a source directory."""
+    """One version of a schema as it stands in a source directory; ``document`` is linked."""
 
     type: str
     version: int
@@ -33,6 +35,7 @@ class SourceVersion:
     status: str
     path: Path
     document: Any = field(repr=False)
+    references: tuple[Reference, ...] = ()
 
 
 class SchemaSource:
@@ -106,7 +109,28 @@ class SchemaSource:
                 "schema.unknown_version", f"{type_} has no version {version}: it has {has}"
             )
         path = self.version_path(type_, version, subject.kind)
-        return SourceVersion(type_, version, subject.kind, entry.status, path, self._document(path))
+        document = self.linked(self._document(path), subject.kind, entry.references)
+        references = tuple(entry.references)
+        return SourceVersion(type_, version, subject.kind, entry.status, path, document, references)
+
+    def linked(
+        self,
+        document: Any,
+        kind: str,
+        references: Sequence[Reference],
+        resources: SchemaResources | None = None,
+    ) -> Any:
+        """A document with what it refers to by name put in place; see ``registry.linking``."""
+        if not references:
+            return document
+        found = resources or self.resources(kind)
+        return linked(
+            document,
+            kind,
+            references,
+            iri=lambda type_, number: f"{self.base}schemas/{type_.replace('.', '/', 1)}/{number}",
+            read=found.named,
+        )
 
     def versions(self, type_: str) -> list[SourceVersion]:
         """All versions of a message type, the oldest first."""
@@ -130,9 +154,16 @@ class SchemaSource:
             one for one in self.folder.glob(f"*/*/*{ending}") if _FILE.fullmatch(one.stem)
         )
         names = [one.relative_to(self.folder).with_suffix("").as_posix() for one in paths]
-        return SchemaResources(
-            self.base, names, lambda name: self._document(self.folder / f"{name}{ending}")
-        )
+        found = SchemaResources(self.base, names, lambda name: self._named(name, kind, found))
+        return found
+
+    def _named(self, name: str, kind: str, resources: SchemaResources) -> Any:
+        folder, _, number = name.rpartition("/")
+        document = self._document(self.folder / f"{name}{ENDINGS[kind]}")
+        if not (self.folder / folder / "subject.yaml").is_file():
+            return document
+        entry = self.known(folder.replace("/", ".")).versions.get(number)
+        return self.linked(document, kind, entry.references if entry else (), resources)
 
     def _document(self, path: Path) -> Any:
         return read_json(path.relative_to(self.source).as_posix(), _read(path))

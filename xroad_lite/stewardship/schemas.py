@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from xroad_lite.errors import RegistryError, SchemaError
 from xroad_lite.identifiers import MemberId
 from xroad_lite.registry.documents import check_size, read_json
-from xroad_lite.registry.models import Subject
+from xroad_lite.registry.models import Reference, Subject
 from xroad_lite.schema import Incompatibility, check_compatibility, compile_schema
 from xroad_lite.schema.evolution.modes import MODES
 from xroad_lite.stewardship.schema_sources import IN_USE, SchemaSource, SourceVersion
@@ -46,14 +46,25 @@ class Proposal:
     same_as: int | None
 
 
-def propose(source: Path, type_: str, document: Any, kind: str, *, mode: str = "") -> Proposal:
+def propose(
+    source: Path,
+    type_: str,
+    document: Any,
+    kind: str,
+    *,
+    mode: str = "",
+    references: Sequence[Reference] = (),
+) -> Proposal:
     """Judge a document as the next version of a message type's schema, by the subject's mode.
 
     ``document`` is parsed, or the bytes of a file; ``mode`` asks by another mode than the
-    subject's. A type without a subject has no earlier versions. ``SchemaError`` where the document
-    is itself wrong or of another kind, ``IdentifierError`` for a type that is no name.
+    subject's; ``references`` say which versions the names in it mean. A type without a subject has
+    no earlier versions. ``SchemaError`` where the document is itself wrong or of another kind,
+    ``IdentifierError`` for a type that is no name.
     """
-    return _propose(SchemaSource(source), type_, _parsed(type_, document), kind, mode)
+    schemas = SchemaSource(source)
+    parsed = schemas.linked(_parsed(type_, document), kind, references)
+    return _propose(schemas, type_, parsed, kind, mode)
 
 
 def register_version(
@@ -66,21 +77,29 @@ def register_version(
     title: Mapping[str, str] | None = None,
     mode: str = "",
     status: str = "active",
+    references: Sequence[Reference] = (),
 ) -> SourceVersion:
     """Register a document as the next version; gives the version that has this content.
 
     ``document`` is parsed, or the bytes of a file, which are kept as they are. What is registered
     already is not registered again; a draft as the newest version is replaced. ``owner``, ``title``
     and ``mode`` (BACKWARD unless given) make a subject that is not there yet; ``owner`` is needed
-    for it. ``SchemaError`` ``schema.incompatible`` where the mode is broken, with all reasons
-    in ``propose``; nothing is written then.
+    for it. ``references`` say which versions the document means by names of its own.
+    ``SchemaError`` ``schema.incompatible`` where the mode is broken, with all reasons in
+    ``propose``; nothing is written then.
     """
     if status not in ("draft", "active"):
         raise ValueError(f"a version is registered as draft or active, not as {status!r}")
     parsed = _parsed(type_, document)
     schemas = SchemaSource(source)
     with _locked(source):
-        proposal = _propose(schemas, type_, parsed, kind, "" if schemas.subject(type_) else mode)
+        proposal = _propose(
+            schemas,
+            type_,
+            schemas.linked(parsed, kind, references),
+            kind,
+            "" if schemas.subject(type_) else mode,
+        )
         if proposal.same_as is not None:
             return schemas.version(type_, proposal.same_as)
         if proposal.findings and status != "draft":
@@ -90,8 +109,9 @@ def register_version(
         path = schemas.version_path(type_, proposal.version, kind)
         check_size(path.name, data)
         _check_free(path, parsed, proposal, schemas.subject(type_))
+        text = _with(schemas, proposal, text, status, references)
         _write(path, data)
-        _write(schemas.subject_path(type_), _with(schemas, proposal, text, status).encode())
+        _write(schemas.subject_path(type_), text.encode())
         return schemas.version(type_, proposal.version)
 
 
@@ -141,7 +161,7 @@ def _propose(schemas: SchemaSource, type_: str, document: Any, kind: str, mode: 
     compile_schema(document, kind, resources=resources)
     versions = schemas.versions(type_) if subject else []
     earlier = [one for one in versions if one.status in IN_USE]
-    same = _same(document, [one for one in versions if one.status != "draft"])
+    same = _same(document, earlier)
     drafts = [one.version for one in versions[-1:] if one.status == "draft"]
     compared = earlier if mode.endswith("_TRANSITIVE") else earlier[-1:]
     findings: list[Incompatibility] = []
@@ -193,11 +213,25 @@ def _subject_text(
     return new_subject(proposal.type, proposal.kind, proposal.mode, owner, title)
 
 
-def _with(schemas: SchemaSource, proposal: Proposal, text: str, status: str) -> str:
+def _with(
+    schemas: SchemaSource,
+    proposal: Proposal,
+    text: str,
+    status: str,
+    references: Sequence[Reference],
+) -> str:
     name = schemas.subject_path(proposal.type).relative_to(schemas.source).as_posix()
     subject = schemas.subject(proposal.type)
-    edit = with_status if subject and str(proposal.version) in subject.versions else with_version
-    return edit(name, text, proposal.version, status)
+    draft = subject.versions.get(str(proposal.version)) if subject else None
+    if draft is None:
+        return with_version(name, text, proposal.version, status, references)
+    if draft.references != list(references):
+        raise SchemaError(
+            "schema.references",
+            f"version {proposal.version} of {proposal.type} is a draft with other references",
+            hint=f"write them into {name} first",
+        )
+    return with_status(name, text, proposal.version, status)
 
 
 def _pretty(document: Any) -> bytes:

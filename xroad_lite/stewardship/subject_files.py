@@ -5,12 +5,15 @@ A steward's repository is read as differences: a new version is one new line, a 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
 from xroad_lite.errors import RegistryError
 from xroad_lite.registry.documents import read_yaml
+from xroad_lite.registry.models import Reference
 
 Mark = Any
 """A place in the text, as the parser of YAML gives it: ``index``, ``line``, ``column``."""
@@ -32,9 +35,13 @@ def new_subject(
     return text
 
 
-def with_version(path: str, text: str, version: int, status: str) -> str:
+def with_version(
+    path: str, text: str, version: int, status: str, references: Sequence[Reference] = ()
+) -> str:
     """The text with one more version; ``RegistryError`` names the file at ``path``."""
-    entry = f'"{version}": {{status: {status}}}'
+    listed = [one.model_dump() for one in references]
+    also = f", references: {json.dumps(listed, ensure_ascii=False)}" if listed else ""
+    entry = f'"{version}": {{status: {status}{also}}}'
     node = _child(path, _root(path, text), "versions")
     if not node.value:
         edited = (
@@ -45,7 +52,8 @@ def with_version(path: str, text: str, version: int, status: str) -> str:
         edited = text[:end].rstrip() + f", {entry}" + text[end:]
     else:
         edited = _after(text, _last(node).end_mark, " " * node.start_mark.column + entry)
-    return _confirmed(path, text, edited, version, status)
+    wanted = {"status": status} | ({"references": listed} if listed else {})
+    return _confirmed(path, text, edited, version, wanted)
 
 
 def with_status(path: str, text: str, version: int, status: str) -> str:
@@ -53,7 +61,7 @@ def with_status(path: str, text: str, version: int, status: str) -> str:
     versions = _child(path, _root(path, text), "versions")
     node = _child(path, _child(path, versions, str(version)), "status")
     edited = text[: node.start_mark.index] + status + text[node.end_mark.index :]
-    return _confirmed(path, text, edited, version, status)
+    return _confirmed(path, text, edited, version, {"status": status})
 
 
 def with_compatibility(path: str, text: str, mode: str) -> str:
@@ -96,15 +104,15 @@ def _after(text: str, mark: Mark, line: str) -> str:
     return f"{text[:end]}\n{line}{text[end:]}"
 
 
-def _confirmed(path: str, text: str, edited: str, version: int, status: str) -> str:
+def _confirmed(path: str, text: str, edited: str, version: int, change: dict[str, Any]) -> str:
     """The edited text, if it says what it should and nothing else."""
     wanted = read_yaml(path, text.encode())
     entry = wanted["versions"].get(str(version)) or {}
-    wanted["versions"][str(version)] = entry | {"status": status}
+    wanted["versions"][str(version)] = entry | change
     if read_yaml(path, edited.encode()) != wanted:
         raise RegistryError(
             "registry.yaml",
             f"{path} cannot be edited as it is written",
-            hint=f'add by hand below versions: "{version}": {{status: {status}}}',
+            hint=f'write by hand below versions: "{version}": {json.dumps(change)}',
         )
     return edited
