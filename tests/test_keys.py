@@ -248,14 +248,14 @@ def test_an_authority_is_no_sender(three):
 
 def test_chains_that_anybody_can_lengthen_do_not_pile_up(es256, authority, monkeypatch):
     """A chain with more behind it is another chain: only so many are remembered."""
-    from xroad_lite import keys
+    from xroad_lite.keys import chains
 
-    monkeypatch.setattr(keys, "_REMEMBERED_CHAINS", 10)
+    monkeypatch.setattr(chains, "_REMEMBERED_CHAINS", 10)
     trust = Trust(ders(authority))
     others = [authority.issue(ME, now=NOW).signer.chain[0] for _ in range(25)]
     for one in others:
         trust.check((*es256.chain, one), NOW)
-    assert len(trust._windows) <= 10
+    assert len(trust._paths) <= 10
     trust.check(es256.chain, NOW)
 
 
