@@ -5,7 +5,6 @@ Does not know what any command does.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,11 +91,6 @@ def paragraph(markup: str, indent: int = 0, hanging: int = 2) -> None:
     out.print(" " * indent, first, sep="", highlight=False)
     for line in rest:
         out.print(" " * (indent + hanging), line, sep="", highlight=False)
-
-
-def brief(text: str) -> str:
-    """The text with each IRI in brackets cut to what follows its last slash."""
-    return re.sub(r"\((?:https?|urn):[^\s()]*/([^\s()/]+)", r"(\1", text)
 
 
 def fail(error: XRoadError) -> None:

@@ -136,19 +136,23 @@ def path(
 
 
 def _reasoning(one: Reasoning) -> None:
+    from xroad_lite.semantics.names import brief
+
     kind = "no way" if one.kind == "missing" else one.kind
     _line(f"[bold]{escape(one.source)}[/] as [bold]{escape(one.target)}[/]: {kind}")
     for step in one.steps:
-        _line(escape(output.brief(step)), 2)
+        _line(escape(brief(step)), 2)
     for link in one.links:
         said = escape(f"({_place(link.said_by)}; {link.loss})")
         _line(f"{escape(link.sentence)}  [dim]{said}[/]", 2)
     if one.note:
-        _line(escape(output.brief(one.note)), 2)
+        _line(escape(brief(one.note)), 2)
 
 
 def _place(text: str) -> str:
-    return output.brief(f"({text})")[1:-1]
+    from xroad_lite.semantics.names import brief
+
+    return brief(f"({text})")[1:-1]
 
 
 def _fact(name: str, text: str) -> None:

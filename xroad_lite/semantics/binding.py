@@ -7,13 +7,14 @@ document; one that leads out leaves its field unbound, one that leads back gives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from xroad_lite.errors import SemanticsError
 from xroad_lite.semantics.context import Context, TermDefinition, extended
 from xroad_lite.semantics.merging import View, merged
+from xroad_lite.semantics.names import pointer_part
 
 SCALARS: Final = frozenset({"string", "number", "integer", "boolean"})
 MAX_SHAPES: Final = 2_000
@@ -77,6 +78,20 @@ class Binding:
         if item.shape is None:
             raise ValueError(f"{item.key} has no shape")
         return self.shapes[item.shape]
+
+    def everywhere(self) -> Iterator[tuple[str, Field]]:
+        """Every field with its pointer, ``*`` for items of arrays; a shape within itself once."""
+        yield from self._within(0, "", frozenset({0}))
+
+    def _within(
+        self, number: int, base: str, inside: frozenset[int]
+    ) -> Iterator[tuple[str, Field]]:
+        for item in self.shapes[number].fields:
+            pointer = f"{base}/{pointer_part(item.key)}"
+            yield pointer, item
+            if item.shape is not None and item.shape not in inside:
+                below = pointer + ("/*" if item.array else "")
+                yield from self._within(item.shape, below, inside | {item.shape})
 
 
 def bind(document: Mapping[str, Any], unknown: Callable[[str], str | None]) -> Binding:

@@ -15,7 +15,6 @@ from xroad_lite.semantics.avro import json_schema_of
 from xroad_lite.semantics.binding import Binding, Field, bind
 from xroad_lite.semantics.lexicon import Entry, read_lexicon, read_prefixes
 from xroad_lite.semantics.names import short
-from xroad_lite.semantics.plan import pointer_part
 from xroad_lite.semantics.vocabulary import Vocabulary, load_vocabulary
 
 _SCHEMA: Final = re.compile(r"schemas/([^/]+/[^/]+/(\d+))\.(?:json|avsc)")
@@ -111,7 +110,8 @@ class Catalogue:
 
     def usages_of(self, name: str) -> Iterator[Usage]:
         """Every field of one schema, those inside objects too; recursion is entered once."""
-        yield from _usages(name, self.binding(name), 0, "", frozenset({0}))
+        for pointer, item in self.binding(name).everywhere():
+            yield Usage(name, pointer, item)
 
     def fields(self, text: str) -> list[Usage]:
         """The fields that a person may mean: ``schema#/pointer``, ``/pointer``, a key."""
@@ -147,17 +147,6 @@ class Catalogue:
         names = {use.field.key for use in self.usages} | {short(iri) for iri in self.lexicon}
         names |= {label for entry in self.lexicon.values() for _, label in entry.labels}
         return difflib.get_close_matches(short(text), sorted(names), 3, 0.5)
-
-
-def _usages(
-    name: str, binding: Binding, shape: int, base: str, inside: frozenset[int]
-) -> Iterator[Usage]:
-    for item in binding.shapes[shape].fields:
-        pointer = f"{base}/{pointer_part(item.key)}"
-        yield Usage(name, pointer, item)
-        if item.shape is not None and item.shape not in inside:
-            below = pointer + ("/*" if item.array else "")
-            yield from _usages(name, binding, item.shape, below, inside | {item.shape})
 
 
 def _same_place(pointer: str, asked: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from xroad_lite.semantics import runtime
 from xroad_lite.semantics.expressions import ExpressionWriter, Program
+from xroad_lite.semantics.names import pointer_part
 from xroad_lite.semantics.plan import (
     Apply,
     Chain,
@@ -22,7 +23,6 @@ from xroad_lite.semantics.plan import (
     Routine,
     Value,
     is_many,
-    pointer_part,
 )
 from xroad_lite.semantics.values import Loss
 

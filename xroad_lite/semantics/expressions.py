@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from xroad_lite.semantics import runtime
 from xroad_lite.semantics.functions import implementation, why_missing
+from xroad_lite.semantics.names import pointer_part
 from xroad_lite.semantics.plan import (
     Apply,
     Expression,
@@ -20,7 +21,6 @@ from xroad_lite.semantics.plan import (
     Hop,
     Read,
     is_many,
-    pointer_part,
 )
 from xroad_lite.semantics.values import Loss
 

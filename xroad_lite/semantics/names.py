@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -33,3 +34,13 @@ CLASS_KINDS: Final = frozenset({RDFS + "Class", OWL + "Class"})
 def short(iri: str) -> str:
     """The last part of an IRI, for people: what follows the last ``#`` or ``/``."""
     return iri.rstrip("#/").rpartition("#")[2].rpartition("/")[2] or iri
+
+
+def pointer_part(key: str) -> str:
+    """A key as a part of a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def brief(text: str) -> str:
+    """The text with each IRI that stands in brackets cut to what follows its last slash."""
+    return re.sub(r"\((?:https?|urn):[^\s()]*/([^\s()/]+)", r"(\1", text)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from xroad_lite.semantics.binding import Field
+from xroad_lite.semantics.names import pointer_part
 from xroad_lite.semantics.values import Cell, Function
 
 
@@ -163,11 +164,6 @@ class Routine:
     target: int
     source: int
     members: tuple[Member, ...]
-
-
-def pointer_part(key: str) -> str:
-    """A key as a part of a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def is_many(expression: Expression) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from xroad_lite.semantics.binding import Binding, Field
 from xroad_lite.semantics.functions import KINDS
 from xroad_lite.semantics.links import cell_sentence
+from xroad_lite.semantics.names import pointer_part
 from xroad_lite.semantics.plan import (
     Apply,
     Chain,
@@ -25,7 +26,6 @@ from xroad_lite.semantics.plan import (
     Routine,
     Value,
     is_many,
-    pointer_part,
     reads,
 )
 from xroad_lite.semantics.values import EXACT
@@ -140,14 +140,36 @@ def prospect(
     entries: dict[str, TargetField] = {}
     kept: set[str] = set()
     for place in places(routines):
-        entry = _entry(place, inverse, vocabulary)
+        entry = _within(entries, _entry(place, inverse, vocabulary))
         kept.update(entry.sources)
         entries.setdefault(entry.pointer, entry)
     return Report(
         tuple(entries.values()),
-        tuple(_sources(source, kept)),
+        tuple(_sources(source, kept, set(_choosers(routines)))),
         tuple(_class_notes(routines, source, target, vocabulary)),
     )
+
+
+def _within(entries: Mapping[str, TargetField], entry: TargetField) -> TargetField:
+    """The entry, no better than reversible inside an object that is not exact itself."""
+    around = entries.get(entry.pointer.rpartition("/")[0].removesuffix("/*"))
+    if entry.status == "exact" and around is not None and around.status != "exact":
+        return replace(entry, status="reversible")
+    return entry
+
+
+def _choosers(routines: Sequence[Routine]) -> Iterator[str]:
+    """Fields that selections look at, to choose an item by them."""
+    for place in places(routines):
+        if not isinstance(place.member, (Value, Nested)):
+            continue
+        for read in reads(place.member.route.expression):
+            for number, hop in enumerate(read.hops, 1):
+                around = replace(read, hops=read.hops[:number])
+                for key in (hop.pick.where, hop.pick.having) if hop.pick is not None else ():
+                    if key is not None:
+                        pointer = place.base + source_pointer(around, whole=True)
+                        yield f"{pointer}/{pointer_part(key)}"
 
 
 def _ends(routines: Sequence[Routine]) -> dict[str, set[str]]:
@@ -183,7 +205,12 @@ def _entry(place: Place, inverse: Mapping[str, set[str]], vocabulary: Vocabulary
     if status == "exact" and not returns:
         status = "reversible"
     return TargetField(
-        place.pointer, item.iri, status, item.required, pointers, reasoning(member.route)
+        place.pointer,
+        item.iri,
+        status,
+        item.required,
+        pointers,
+        reasoning(member.route, place.base),
     )
 
 
@@ -246,29 +273,25 @@ def _lookup_kind(table: Mapping[str, tuple[str, str]], end: Field | None) -> str
     return "exact" if one_to_one and len(found) == len(used) else "reversible"
 
 
-def reasoning(route: Route) -> tuple[str, ...]:
-    """The steps of a route as sentences: what is read, and each cell from the source onwards."""
-    said = [f"read {source_pointer(read)}" for read in reads(route.expression)]
+def reasoning(route: Route, base: str = "") -> tuple[str, ...]:
+    """The steps of a route as sentences: what is read, and each cell from the source onwards.
+
+    ``base`` is the pointer of the source object that the route begins at.
+    """
+    said = [f"read {base}{source_pointer(read)}" for read in reads(route.expression)]
     said.extend(f"{cell_sentence(cell)} ({cell.name})" for cell in reversed(route.cells))
     return tuple(said)
 
 
-def _sources(source: Binding, kept: set[str]) -> Iterator[SourceField]:
-    yield from _source_fields(source, 0, "", kept, frozenset({0}))
-
-
-def _source_fields(
-    source: Binding, shape: int, base: str, kept: set[str], inside: frozenset[int]
-) -> Iterator[SourceField]:
-    for item in source.shapes[shape].fields:
-        pointer = f"{base}/{pointer_part(item.key)}"
+def _sources(source: Binding, kept: set[str], choosers: set[str]) -> Iterator[SourceField]:
+    for pointer, item in source.everywhere():
         if item.iri is None:
             yield SourceField(pointer, None, "unbound", item.note)
-        elif item.shape is None:
-            yield SourceField(pointer, item.iri, "kept" if pointer in kept else "dropped")
-        elif item.shape not in inside:
-            below = pointer + ("/*" if item.array else "")
-            yield from _source_fields(source, item.shape, below, kept, inside | {item.shape})
+        elif item.leaf and pointer in kept:
+            yield SourceField(pointer, item.iri, "kept")
+        elif item.leaf:
+            note = "read to choose an item by it, not carried over" if pointer in choosers else ""
+            yield SourceField(pointer, item.iri, "dropped", note)
 
 
 def _class_notes(
