@@ -22,6 +22,8 @@ from xroad_lite.schema.evolution.reading import Reader
 
 MAX_STEPS = 60_000
 _MAX_NESTING = 40
+_PATTERN_STEPS = 50
+"""What a comparison of patterns counts for: it may take as long as so many other steps."""
 
 
 class TooComplexError(Exception):
@@ -125,6 +127,7 @@ class Prover:
             case "number":
                 return numbers.contradictory(literals)
             case "string":
+                self.steps += _PATTERN_STEPS if texts.compares_patterns(literals) else 0
                 return texts.contradictory(literals)
             case "array":
                 return arrays.contradictory(literals, self.is_empty)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from xroad_lite.schema.evolution.formulas import Literal
-from xroad_lite.schema.evolution.patterns import includes
+from xroad_lite.schema.evolution.patterns import impossible
 
 _FORMATS = frozenset(
     ("date", "date-time", "time", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6",
@@ -19,6 +19,8 @@ _FORMATS = frozenset(
      "relative-json-pointer", "regex")
 )  # fmt: skip
 _FORMATS_2020 = _FORMATS | {"duration", "uuid"}
+_EVERYTHING = ("", "^", "$", "^.*", ".*", "^[\\s\\S]*$")
+"""Patterns that every text matches, as people write them."""
 _WIDER = {
     "uri": ("uri-reference", "iri", "iri-reference"),
     "iri": ("iri-reference",),
@@ -60,6 +62,11 @@ def contradictory(literals: Sequence[Literal]) -> bool:
     return _patterns_conflict(literals) or _formats_conflict(literals)
 
 
+def compares_patterns(literals: Sequence[Literal]) -> bool:
+    """Whether a pattern is denied, so that automata may have to be walked."""
+    return any(li.name == "pattern" and not li.positive for li in literals)
+
+
 def lengths(literals: Sequence[Literal]) -> tuple[int, int | None]:
     """The least and the greatest length (or number) that the statements allow."""
     shortest, longest = 0, None
@@ -89,11 +96,13 @@ def _holds(li: Literal, value: str) -> bool:
 
 
 def _patterns_conflict(literals: Sequence[Literal]) -> bool:
-    wanted = [li.args[0] for li in literals if li.name == "pattern" and li.positive]
-    denied = [li.args[0] for li in literals if li.name == "pattern" and not li.positive]
-    if any(pattern in wanted or includes(pattern, None) for pattern in denied):
+    said = {(li.args[0], li.positive) for li in literals if li.name == "pattern"}
+    wanted = tuple(sorted(pattern for pattern, positive in said if positive))
+    denied = tuple(sorted(pattern for pattern, positive in said if not positive))
+    if any(pattern in wanted or pattern in _EVERYTHING for pattern in denied):
         return True
-    return any(includes(wide, narrow) for wide in denied for narrow in wanted)
+    # a pattern added where there was none narrows, by our rule, even if every text matches it
+    return bool(wanted) and impossible(wanted, denied, *lengths(literals))
 
 
 def _formats_conflict(literals: Sequence[Literal]) -> bool:
