@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
+from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "transports")]
@@ -61,8 +63,18 @@ def costs() -> dict[str, float]:
         }
 
 
-def exchange(publisher: list[str], consumer: list[str], count: int) -> float:
-    """Messages a second from the first publish to the last one handled, as two processes."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One exchange: messages a second, and microseconds of CPU for each message, by process."""
+
+    rate: float
+    publisher: float
+    consumer: float
+    broker: float
+
+
+def exchange(publisher: list[str], consumer: list[str], count: int, broker: int) -> Run:
+    """From the first publish to the last one handled, as two processes; ``broker`` is its pid."""
     python = [sys.executable, "-m"]
     both = [
         subprocess.Popen(
@@ -76,60 +88,72 @@ def exchange(publisher: list[str], consumer: list[str], count: int) -> float:
     for one in both:
         assert one.stdout is not None
         one.stdout.readline()
-    began = time.perf_counter()
+    before, began = cpu_seconds(broker), time.perf_counter()
     for one in both:
         assert one.stdin is not None
         one.stdin.write(b"go\n")
         one.stdin.flush()
+    used = []
+    for one in both:
+        assert one.stdout is not None
+        used.append(float(one.stdout.readline() or "nan"))
+        if one is both[0]:
+            took = time.perf_counter() - began
+    used.append(cpu_seconds(broker) - before)
     for one in both:
         if one.wait(timeout=300):
             raise SystemExit(f"{one.args} failed")
-        if one is both[0]:
-            took = time.perf_counter() - began
-    return count / took
+    theirs, ours, brokers = (seconds / count * 1e6 for seconds in used)
+    return Run(count / took, ours, theirs, brokers)
 
 
-def exchanges(count: int, rounds: int) -> dict[str, list[float]]:
+def cpu_seconds(pid: int) -> float:
+    """What a process and its threads have used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+PEERS = {
+    "aio-pika": ("aio_publish", "aio_consume"),
+    "FastStream, gathered": ("fast_publish", "fast_consume"),
+    "FastStream, each awaited": ("fast_publish_each", "fast_consume"),
+}
+OURS = "xroad_lite"
+
+
+def exchanges(count: int, rounds: int, *, peers: bool) -> dict[str, list[Run]]:
     """End to end on one broker, each contestant in turn."""
+    found: dict[str, list[Run]] = {name: [] for name in ([*PEERS] if peers else []) + [OURS]}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        broker = start_broker(folder / "broker")
+        try:
+            for number in range(rounds):
+                for name, runs in found.items():
+                    if name == OURS:
+                        ends = ours(folder / str(number), broker.url)
+                    else:
+                        ends = [["bench.peers", one, broker.url] for one in PEERS[name]]
+                    runs.append(exchange(*ends, count, broker.pid))
+        finally:
+            broker.stop()
+    return found
+
+
+def ours(folder: Path, url: str) -> list[list[str]]:
+    """Two agencies on the broker; how their publisher and their consumer are started."""
     from xroad_lite import testing
     from xroad_lite.registry import RegistryFolder
     from xroad_lite.stewardship import routes
     from xroad_lite.transports.rabbitmq.administration import declare
     from xroad_lite.transports.rabbitmq.topology import plan
 
-    names = "aio-pika", "FastStream", "FastStream, each awaited", "xroad_lite"
-    found: dict[str, list[float]] = {name: [] for name in names}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        broker = start_broker(folder / "broker")
-        try:
-            url = broker.url
-            for number in range(rounds):
-                instance = testing.two_agency_instance(
-                    folder / str(number), now=time.time(), transport=url
-                )
-                declare(plan(routes(RegistryFolder(instance.folder / "registry").newest())), url)
-                health, civil = (
-                    str(instance.node_folder(one)) for one in (testing.HEALTH, testing.CIVIL)
-                )
-                peers = "bench.peers"
-                found["aio-pika"].append(
-                    exchange([peers, "aio_publish", url], [peers, "aio_consume", url], count)
-                )
-                found["FastStream"].append(
-                    exchange([peers, "fast_publish", url], [peers, "fast_consume", url], count)
-                )
-                found["FastStream, each awaited"].append(
-                    exchange([peers, "fast_publish_each", url], [peers, "fast_consume", url], count)
-                )
-                found["xroad_lite"].append(
-                    exchange(
-                        ["bench.ours", "publish", health], ["bench.ours", "consume", civil], count
-                    )
-                )
-        finally:
-            broker.stop()
-    return found
+    instance = testing.two_agency_instance(folder, now=time.time(), transport=url)
+    declare(plan(routes(RegistryFolder(instance.folder / "registry").newest())), url)
+    return [
+        ["bench.ours", "publish", str(instance.node_folder(testing.HEALTH))],
+        ["bench.ours", "consume", str(instance.node_folder(testing.CIVIL))],
+    ]
 
 
 def main() -> None:
@@ -137,18 +161,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="leave the peers out")
     options = parser.parse_args()
     single = costs()
     print("calls a second, one core")
     for name, value in single.items():
         print(f"  {name:24}{value:12,.0f}")
-    rates = exchanges(options.messages, options.rounds)
-    best = {name: max(values) for name, values in rates.items()}
-    print(f"\nend to end, {options.messages} messages of 1 KB, best of {options.rounds}")
-    for name, value in best.items():
-        print(f"  {name:26}{value:10,.0f}/s   ours is {best['xroad_lite'] / value:5.2f} of it")
-    result: dict[str, Any] = {"costs": single, "end_to_end": rates}
-    print(json.dumps(result))
+    runs = exchanges(options.messages, options.rounds, peers=not options.alone)
+    best = {name: max(run.rate for run in found) for name, found in runs.items()}
+    print(f"\nend to end, {options.messages} messages of 1 KB, best of {options.rounds};")
+    print("median microseconds of CPU a message in publisher, consumer and broker")
+    for name, found in runs.items():
+        used = (median(run) for run in zip(*(astuple(one)[1:] for one in found), strict=True))
+        print(
+            f"  {name:26}{best[name]:8,.0f}/s",
+            *(f"{one:6.0f}" for one in used),
+            f"  ours is {best[OURS] / best[name]:5.2f} of it",
+        )
+    told = {name: [asdict(run) for run in found] for name, found in runs.items()}
+    print(json.dumps({"costs": single, "end_to_end": told}))
 
 
 if __name__ == "__main__":

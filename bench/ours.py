@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from bench.peers import ready, record
+from bench.peers import done, ready, record
 from xroad_lite import Message, Node
 
 AT_ONCE = 200
@@ -25,6 +25,7 @@ def publish(folder: Path, count: int) -> None:
         while node.status()["outbox"]["waiting"]:
             if not node.step():
                 node._transport.wait(0.01)
+        done()
 
 
 def consume(folder: Path, count: int) -> None:
@@ -40,6 +41,7 @@ def consume(folder: Path, count: int) -> None:
         node.step()
         ready()
         node.run(until=lambda: seen >= count)
+        done()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from typing import Any
 
 AT_ONCE = 1000
@@ -45,6 +46,7 @@ async def aio_publish(url: str, count: int) -> None:
         await asyncio.gather(
             *(channel.default_exchange.publish(one, "bench.aio") for one in messages)
         )
+    done()
     await connection.close()
 
 
@@ -65,6 +67,7 @@ async def aio_consume(url: str, count: int) -> None:
             seen += 1
             if seen == count:
                 break
+    done()
     await connection.close()
 
 
@@ -88,6 +91,7 @@ async def fast_publish(url: str, count: int) -> None:
         await asyncio.gather(
             *(broker.publish(record(number), queue, persist=True) for number in numbers)
         )
+    done()
     await broker.stop()
 
 
@@ -99,6 +103,7 @@ async def fast_publish_each(url: str, count: int) -> None:
     ready()
     for number in range(count):
         await broker.publish(record(number), queue, persist=True)
+    done()
     await broker.stop()
 
 
@@ -114,7 +119,7 @@ async def fast_consume(url: str, count: int) -> None:
         birthDate: str  # noqa: N815  FHIR's name
 
     broker, queue = _faststream(url)
-    done = asyncio.Event()
+    handled = asyncio.Event()
     seen = 0
 
     @broker.subscriber(queue)
@@ -122,19 +127,31 @@ async def fast_consume(url: str, count: int) -> None:
         nonlocal seen
         seen += 1
         if seen == count:
-            done.set()
+            handled.set()
 
     await broker.start()
     ready()
-    await done.wait()
+    await handled.wait()
+    done()
     await broker.stop()
+
+
+_began = 0.0
 
 
 def ready() -> None:
     """Tell the parent that all is imported and connected, and wait for its word to begin."""
+    global _began
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
+    _began = time.process_time()
+
+
+def done() -> None:
+    """Tell the parent how many seconds of CPU all threads have used since it gave its word."""
+    sys.stdout.write(f"{time.process_time() - _began}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

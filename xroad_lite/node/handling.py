@@ -163,10 +163,9 @@ class Dispatcher:
                     effects.write()
                     self._say(row, entries.HANDLED, now)
                 self.inbox.done(*(row.index for row, _ in group))
-            for row, _ in group:
+            for row, effects in group:
                 self._forget(row.index)
-                for _, effects in group:
-                    effects.commit()
+                effects.commit()
         except BaseException:
             for _, effects in group:
                 effects.undo()
