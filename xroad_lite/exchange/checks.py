@@ -21,7 +21,6 @@ from collections.abc import Callable
 from xroad_lite import policy, times
 from xroad_lite.envelope import SALT_BYTES, parse_seal, verify_body, verify_seal
 from xroad_lite.errors import (
-    KeysError,
     PolicyError,
     RefusedError,
     RegistryError,
@@ -31,6 +30,7 @@ from xroad_lite.errors import (
     XRoadError,
 )
 from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_translator
+from xroad_lite.exchange.identity import standing
 from xroad_lite.exchange.judgement import Judgement, OpenRequest
 
 
@@ -131,34 +131,12 @@ def _check_may_exist(found: Judgement) -> None:
 
 
 def _check_identity(found: Judgement) -> None:
-    node = found.node
-    assert found.opened is not None
+    node, opened = found.node, found.opened
+    assert opened is not None
     assert found.sender_snapshot is not None
-    certificate, source = found.opened.certificate, found.attributes.source
-    sha256 = certificate.sha256
     for snapshot in (found.sender_snapshot, node.known.current):
-        party = snapshot.party(source)
-        if party is None:
-            raise RegistryError(
-                "identity.unknown_source",
-                f"{source} is not registered in snapshot {snapshot.manifest.version}",
-            )
-        entry = party.certificate(sha256)
-        if entry is None:
-            raise KeysError(
-                "identity.unlisted_certificate",
-                f"the registry (snapshot {snapshot.manifest.version}) lists no certificate "
-                f"{sha256} for {source}",
-            )
-        if entry.revoked is not None:
-            raise KeysError(
-                "identity.revoked", f"the certificate was revoked at {entry.revoked.at}"
-            )
-    try:
-        found.sender_snapshot.trust.check(found.opened.chain, found.opened.issued_at)
-    except KeysError as error:
-        code = error.code.replace("keys.", "identity.", 1)
-        raise KeysError(code, error.message, hint=error.hint) from None
+        stands = standing(snapshot, found.attributes.source, opened.chain, opened.issued_at)
+        stands.check_revoked(node.now, node.proved_at)
 
 
 # 4. signature

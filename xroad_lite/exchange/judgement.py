@@ -115,6 +115,8 @@ class Receiving:
     never_published: Callable[[str], bool] = lambda _: False
     refreshed: float = 0.0
     """When the registry was last in reach, Unix seconds."""
+    proved_at: float | None = None
+    """In an audit: when a time stamp proves that the seal existed, Unix seconds."""
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from xroad_lite.errors import RegistryError
 from xroad_lite.registry.documents import MAX_DOCUMENT_BYTES
 from xroad_lite.registry.snapshot import MAX_MANIFEST_BYTES, Manifest, Snapshot
 
-_SOURCE_ENDINGS = {".yaml", ".json", ".avsc", ".ttl", ".tsv", ".rdf", ".pem"}
+_SOURCE_ENDINGS = {".yaml", ".json", ".avsc", ".ttl", ".tsv", ".rdf", ".pem", ".crl"}
 
 
 class RegistryFolder:

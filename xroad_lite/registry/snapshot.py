@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from xroad_lite import strict_json, times
-from xroad_lite.errors import RegistryError
-from xroad_lite.keys import Trust, read_certificates
+from xroad_lite.errors import KeysError, RegistryError
+from xroad_lite.keys import RevocationList, Trust, read_certificates, read_revocation_list
 from xroad_lite.registry.documents import read_document, read_json
 from xroad_lite.registry.linking import linked
 from xroad_lite.registry.models import Agreement, Group, Instance, Member, Reference, Subject
@@ -140,10 +140,25 @@ class Snapshot:
     @cached_property
     def trust(self) -> Trust:
         """The certificate authorities that the instance trusts."""
-        ders = [
-            der for path in self.instance.authorities for der in read_certificates(self.file(path))
-        ]
-        return Trust(ders)
+        return Trust(
+            self._certificates(self.instance.authorities),
+            self._certificates(self.instance.intermediates),
+            tuple(self.revocation_lists.values()),
+        )
+
+    def _certificates(self, paths: Iterable[str]) -> list[bytes]:
+        return [der for path in paths for der in read_certificates(self.file(path))]
+
+    @cached_property
+    def revocation_lists(self) -> dict[str, RevocationList]:
+        """``crls/*``: lists of revocations (CRLs) that outside authorities publish, by path."""
+        found = {}
+        for path, data in self._below("crls/", ".crl"):
+            try:
+                found[path] = read_revocation_list(data)
+            except KeysError as error:
+                raise RegistryError(error.code, f"{path}: {error.message}") from None
+        return found
 
     @cached_property
     def members(self) -> tuple[Member, ...]:
