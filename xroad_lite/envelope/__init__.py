@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from xroad_lite.envelope.attributes import MAX_TEXT_BYTES, PROFILE, Attributes
+from xroad_lite.envelope.jws import ALGORITHMS, MAX_CERTIFICATES
 from xroad_lite.envelope.sealing import (
-    ALGORITHMS,
-    MAX_CERTIFICATES,
     MAX_SEAL_BYTES,
     SALT_BYTES,
     SEAL_TYPE,
