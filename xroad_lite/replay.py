@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from xroad_lite import times
 from xroad_lite.envelope import Seal, parse_seal
 from xroad_lite.errors import RegistryError
-from xroad_lite.exchange import Judgement, OpenRequest, Receiving, receive
+from xroad_lite.exchange import PREFIX_NOT_ASKED, Judgement, OpenRequest, Receiving, receive
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.policy import REQUEST
 from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
@@ -155,6 +155,7 @@ class _Past:
             memory=self,
             reads=lambda *_: entry.fields.get("reads"),
             max_body=_NO_LIMIT,
+            takes_prefix=lambda _: entry.fields["verdict"].get("code") != PREFIX_NOT_ASKED,
         )
         found = receive(opened.token, salt, body, node)
         if found.missing is None:

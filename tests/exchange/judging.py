@@ -192,6 +192,7 @@ def judged(
     max_body: int = 1_048_576,
     never: tuple[str, ...] = (),
     refreshed: float = NOW,
+    prefixed: bool = False,
     seal: bytes | None = None,
     salt: bytes | None = None,
     body: bytes | None = None,
@@ -206,6 +207,7 @@ def judged(
         max_body=max_body,
         never_published=never.__contains__,
         refreshed=refreshed,
+        takes_prefix=lambda _: prefixed,
     )
     return receive(
         sealed.seal if seal is None else seal,

@@ -19,9 +19,11 @@ from xroad_lite.exchange.judgement import (
     Verdict,
 )
 from xroad_lite.exchange.outgoing import Draft, Ready, check_ready, prepare, seal_ready
+from xroad_lite.exchange.wire_prefix import PREFIX_NOT_ASKED
 
 __all__ = [
     "NAMES",
+    "PREFIX_NOT_ASKED",
     "Draft",
     "Judgement",
     "Memory",

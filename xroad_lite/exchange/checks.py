@@ -32,6 +32,7 @@ from xroad_lite.errors import (
 from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_translator
 from xroad_lite.exchange.identity import standing
 from xroad_lite.exchange.judgement import Judgement, OpenRequest
+from xroad_lite.exchange.wire_prefix import MARK, decode_marked
 
 
 class UndecidedError(XRoadError):
@@ -338,7 +339,11 @@ def _check_schema(found: Judgement) -> None:
             "schema.content_type",
             f"got {attributes.datacontenttype}: {version.iri} is {compiled.content_type}",
         )
-    value = compiled.decode(found.body)
+    if found.body.startswith(MARK):
+        asked = found.node.takes_prefix(attributes.type)
+        value = decode_marked(compiled, version, found.body, asked=asked)
+    else:
+        value = compiled.decode(found.body)
     check_valid(compiled, version, value)
     allowed = found.agreement.fields_.get(attributes.type)
     if allowed is not None and compiled.project(value, allowed) != value:

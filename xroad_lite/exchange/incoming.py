@@ -42,7 +42,8 @@ def read_again(
     The sender's snapshot must be known; ``reads`` is the schema that its log entry names. Raises
     what checks 1, 8 and 9 raise, should the log or the registry have been changed.
     """
-    found = Judgement(token, salt, body, replace(node, reads=lambda *_: reads))
+    as_then = replace(node, reads=lambda *_: reads, takes_prefix=lambda _: True)
+    found = Judgement(token, salt, body, as_then)
     found.opened = parse_seal(token)
     found.sender_snapshot = node.known.get(found.attributes.registry)
     if found.sender_snapshot is not None:

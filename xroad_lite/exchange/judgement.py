@@ -103,7 +103,8 @@ class Receiving:
 
     ``reads`` gives the IRI of the schema that a message is read as, from its type and, for a
     reply, the id of the request; None for the message's own. ``never_published`` says that the
-    registry was asked and has no such snapshot.
+    registry was asked and has no such snapshot. ``takes_prefix`` says of which types bodies may
+    have Confluent's wire prefix.
     """
 
     me: str
@@ -113,6 +114,7 @@ class Receiving:
     reads: Callable[[str, str | None], str | None]
     max_body: int
     never_published: Callable[[str], bool] = lambda _: False
+    takes_prefix: Callable[[str], bool] = lambda _: False
     refreshed: float = 0.0
     """When the registry was last in reach, Unix seconds."""
     proved_at: float | None = None

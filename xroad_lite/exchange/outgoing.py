@@ -12,6 +12,7 @@ from xroad_lite import policy, times
 from xroad_lite.envelope import Attributes, Sealed, check_attributes, seal
 from xroad_lite.errors import PolicyError, RefusedError, SchemaError, SealError
 from xroad_lite.exchange.compiled import check_valid, compiled_schema
+from xroad_lite.exchange.wire_prefix import wire_prefix
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
 from xroad_lite.registry import SchemaVersion, Snapshot
@@ -39,6 +40,7 @@ class Draft:
     issue: str | None = None
     represented_party: str | None = None
     traceparent: str | None = None
+    confluent_prefix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,8 @@ def _ready(
                 f"{error.message}",
                 hint="the agreement must allow every required field",
             ) from None
+    if draft.confluent_prefix:
+        body = wire_prefix(version) + body
     return Ready(
         draft,
         recipient,

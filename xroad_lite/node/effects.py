@@ -63,13 +63,16 @@ class Effects:
         issue: str | None = None,
         represented_party: str | None = None,
         traceparent: str | None = None,
+        confluent_prefix: bool = False,
     ) -> str:
         """Publish to every subsystem that an agreement in force lets have it.
 
         ``body`` is a value valid under the newest schema of ``type``; ``subject`` says whose order
         it belongs to (a pseudonym, never a name); ``purpose`` may be left out where the agreement
-        has one. Gives the event's id. ``RefusedError`` says which check every receiver would refuse
-        it by. The other keywords are X-Road's and W3C's attributes of the same names.
+        has one; ``confluent_prefix`` puts 0x00 and the schema's number before the body, for
+        subscribers that ask for it. Gives the event's id. ``RefusedError`` says which check every
+        receiver would refuse it by. The other keywords are X-Road's and W3C's attributes of the
+        same names.
         """
         draft = Draft(
             operation="publish",
@@ -83,6 +86,7 @@ class Effects:
             issue=issue,
             represented_party=represented_party,
             traceparent=traceparent,
+            confluent_prefix=confluent_prefix,
         )
         return self.add(draft)
 

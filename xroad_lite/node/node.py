@@ -65,6 +65,7 @@ class Node:
         self._pumping = threading.RLock()
         self._handler_thread: int | None = None
         self._reading: dict[str, str] = {}
+        self._prefixed: set[str] = set()
         signer = open_signer(settings.key_uri, settings.path(settings.certificates))
         self._lock = _take_lock(settings.path(settings.log))
         try:
@@ -94,6 +95,7 @@ class Node:
             me=self._me,
             max_body=settings.max_body,
             reads=self._reads,
+            takes_prefix=self._prefixed.__contains__,
             refuse=self._answer_refusal,
         )
         self._dispatcher = Dispatcher(
@@ -156,16 +158,19 @@ class Node:
 
     # what adapters call
 
-    def subscribe(self, type: str, *, reads: str | None = None) -> Callable[[_H], _H]:
+    def subscribe(
+        self, type: str, *, reads: str | None = None, confluent_prefix: bool = False
+    ) -> Callable[[_H], _H]:
         """Have messages of ``type`` handled by the decorated function.
 
         ``reads`` names the message type (or ``type/version``) in whose terms the handler wants the
         body; left out, it comes as it was sent. ``SemanticsError`` when a required field of those
-        terms has no source in any newest version of ``type``.
+        terms has no source in any newest version of ``type``. ``confluent_prefix`` also takes
+        bodies with Confluent's wire prefix, 0x00 and the number of their schema.
         """
 
         def decorate(handler: _H) -> _H:
-            self._add(Subscription(str(MessageType.parse(type)), handler), reads)
+            self._add(Subscription(str(MessageType.parse(type)), handler), reads, confluent_prefix)
             return handler
 
         return decorate
@@ -336,11 +341,15 @@ class Node:
 
     # the rest
 
-    def _add(self, subscription: Subscription, reads: str | None) -> None:
+    def _add(
+        self, subscription: Subscription, reads: str | None, confluent_prefix: bool = False
+    ) -> None:
         if subscription.type in self._dispatcher.subscriptions:
             raise RuntimeError(f"there is a handler for {subscription.type} already")
         if reads is not None:
             self._reading[subscription.type] = self._check_reads(subscription.type, reads).iri
+        if confluent_prefix:
+            self._prefixed.add(subscription.type)
         self._dispatcher.subscriptions[subscription.type] = subscription
         self._listen(subscription.type)
 

@@ -52,6 +52,7 @@ class Receiver:
         me: str,
         max_body: int,
         reads: Reads,
+        takes_prefix: Callable[[str], bool],
         refuse: Callable[[Judgement], None],
     ) -> None:
         self._store = store
@@ -61,6 +62,7 @@ class Receiver:
         self._me = me
         self._max_body = max_body
         self._reads = reads
+        self._takes_prefix = takes_prefix
         self._refuse = refuse
         self.inbox = Inbox(store)
         self._unproven: deque[float] = deque()
@@ -183,6 +185,7 @@ class Receiver:
             reads=self._reads,
             max_body=self._max_body,
             never_published=self._registry.never_published,
+            takes_prefix=self._takes_prefix,
             refreshed=self._registry.refreshed,
         )
 
