@@ -13,6 +13,7 @@ NOW = 1_790_000_000.0
 DAY = 86_400.0
 TAX = "DEMO/GOV/TAX/office"
 OTHER = "https://w3id.org/dpv#ServiceProvision"
+NARROWER = "https://w3id.org/dpv#LegalCompliance"
 BASE = "https://demo.xroad-lite.example/agreements/"
 PUBLISH = Movement("publish", HEALTH, CIVIL, "health.birth", PURPOSE, NOW)
 REQUEST = Movement("request", HEALTH, CIVIL, "citizens.person-query", PURPOSE, NOW)
@@ -75,6 +76,8 @@ TABLE = [
     ("births", PUBLISH, {"purpose": OTHER}, "policy.purpose"),
     ("births", PUBLISH, {"purpose": ""}, "policy.purpose"),
     ("births", PUBLISH, {"purpose": PURPOSE + "x"}, "policy.purpose"),
+    ("births", PUBLISH, {"purpose": NARROWER}, None),
+    ("births", PUBLISH, {"purpose": "https://w3id.org/dpv#Purpose"}, "policy.purpose"),
     ("persons", REPLY, {"purpose": OTHER}, "policy.purpose"),
     ("births", PUBLISH, {"at": NOW - 2 * DAY}, "policy.not_in_force"),
     ("births", PUBLISH, {"at": NOW + 20 * 365 * DAY}, "policy.not_in_force"),

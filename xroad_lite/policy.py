@@ -91,11 +91,11 @@ def _decide_but_for_time(snapshot: Snapshot, agreement_iri: str, movement: Movem
         )
     _check_parties(snapshot, agreement, movement)
     _check_type(snapshot, agreement, movement)
-    if movement.purpose not in agreement.purposes:
+    if not any(snapshot.purposes.covers(one, movement.purpose) for one in agreement.purposes):
         raise PolicyError(
             "policy.purpose",
-            f"the purpose {movement.purpose} is not among those of {_name(agreement)}: "
-            f"{', '.join(agreement.purposes)}",
+            f"the purpose {movement.purpose} is not among those of {_name(agreement)}, nor narrower "
+            f"than one: {', '.join(agreement.purposes)}",
         )
     start, until = times.to_unix(agreement.period.start), times.to_unix(agreement.period.until)
     asked = snapshot.party(movement.recipient or "") if movement.operation == REQUEST else None

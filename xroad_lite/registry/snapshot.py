@@ -21,6 +21,8 @@ from xroad_lite.registry.documents import read_document, read_json
 from xroad_lite.registry.linking import linked
 from xroad_lite.registry.models import Agreement, Group, Instance, Member, Reference, Subject
 from xroad_lite.registry.parties import Parties, Party
+from xroad_lite.registry.purposes import PATH as PURPOSES_PATH
+from xroad_lite.registry.purposes import Purposes
 from xroad_lite.registry.resources import SchemaResources
 from xroad_lite.registry.schema_ids import fingerprint, schema_guid, schema_id
 
@@ -320,9 +322,15 @@ class Snapshot:
         return self._resources[kind]
 
     @cached_property
+    def purposes(self) -> Purposes:
+        """Which purposes are narrower than which; each only itself where the registry lists none."""
+        data = self._files.get(PURPOSES_PATH)
+        return Purposes() if data is None else Purposes.read(data)
+
+    @cached_property
     def vocabulary_files(self) -> dict[str, bytes]:
         """Vocabularies and mappings, path to bytes."""
-        return dict(self._below("vocabularies/", ""))
+        return dict(self._below("vocabularies/", (".ttl", ".tsv")))
 
     def check_succeeds(self, earlier: Snapshot) -> None:
         """Refuse to follow ``earlier`` if a version falls or a published schema has changed."""
@@ -364,7 +372,7 @@ class Snapshot:
             raise RegistryError("registry.missing_file", f"{path} is not in the registry")
         return data
 
-    def _below(self, folder: str, ending: str) -> list[tuple[str, bytes]]:
+    def _below(self, folder: str, ending: str | tuple[str, ...]) -> list[tuple[str, bytes]]:
         return sorted(
             (path, data)
             for path, data in self._files.items()
