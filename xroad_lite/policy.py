@@ -94,8 +94,8 @@ def _decide_but_for_time(snapshot: Snapshot, agreement_iri: str, movement: Movem
     if not any(snapshot.purposes.covers(one, movement.purpose) for one in agreement.purposes):
         raise PolicyError(
             "policy.purpose",
-            f"the purpose {movement.purpose} is not among those of {_name(agreement)}, nor narrower "
-            f"than one: {', '.join(agreement.purposes)}",
+            f"the purpose {movement.purpose} is not among those of {_name(agreement)}, nor "
+            f"narrower than one: {', '.join(agreement.purposes)}",
         )
     start, until = times.to_unix(agreement.period.start), times.to_unix(agreement.period.until)
     asked = snapshot.party(movement.recipient or "") if movement.operation == REQUEST else None

@@ -323,7 +323,7 @@ class Snapshot:
 
     @cached_property
     def purposes(self) -> Purposes:
-        """Which purposes are narrower than which; each only itself where the registry lists none."""
+        """Which purposes are narrower than which; none where the registry lists none."""
         data = self._files.get(PURPOSES_PATH)
         return Purposes() if data is None else Purposes.read(data)
 
