@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from xroad_lite import __version__
-from xroad_lite.cli import output, vocab_explain, vocab_report
+from xroad_lite.cli import output, vocab_explain, vocab_map, vocab_report
 from xroad_lite.cli.broker import broker_app
 from xroad_lite.cli.demo.command import demo
 from xroad_lite.cli.doctor import doctor

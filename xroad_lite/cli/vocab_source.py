@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,10 +29,15 @@ Source = Annotated[
 
 
 def catalogue(source: Path | None) -> Catalogue:
-    """The schemas and vocabularies of ``--source``."""
+    """The schemas and vocabularies of ``--source``; the same files are read once in a process."""
+    return _read(tuple(sorted(files_of(source).items())))
+
+
+@lru_cache(maxsize=2)
+def _read(files: tuple[tuple[str, bytes], ...]) -> Catalogue:
     from xroad_lite.semantics.catalogue import Catalogue
 
-    return Catalogue(files_of(source))
+    return Catalogue(dict(files))
 
 
 def files_of(source: Path | None) -> dict[str, bytes]:

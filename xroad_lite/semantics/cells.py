@@ -78,6 +78,8 @@ class CellReader:
         return sorted(nodes, key=lambda node: (self._name(node), str(node)))
 
     def _cell(self, node: Node, name: str) -> Cell:
+        if str(self._maybe(node, XM + "proposed")) == "true":
+            raise _Unusable("it is proposed, and no steward has adopted it (xm:proposed)")
         sources = self._sources(node)
         target = self._path(self._one(node, ALIGN + "entity2", "a second entity"))
         relation = str(self._one(node, ALIGN + "relation", "a relation"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -59,12 +60,19 @@ class Entry:
 
 
 def read_prefixes(files: Mapping[str, bytes]) -> dict[str, str]:
-    """The prefix of every namespace that the Turtle files abbreviate; the first by name tells."""
+    """A prefix for every namespace that the Turtle files abbreviate, no two alike.
+
+    It is the one of the first file by name; where several namespaces have it, each gets the last
+    part of its own name instead.
+    """
     found: dict[str, str] = {}
     for path in sorted(path for path in files if path.endswith(".ttl")):
         for prefix, space in _PREFIX.findall(files[path]):
-            found.setdefault(space.decode("utf-8", "replace"), prefix.decode("ascii"))
-    return found
+            found.setdefault(space.decode("utf-8", "replace"), prefix.decode("utf-8", "replace"))
+    often = Counter(found.values())
+    return {
+        space: prefix if often[prefix] == 1 else short(space) for space, prefix in found.items()
+    }
 
 
 def read_lexicon(files: Mapping[str, bytes]) -> dict[str, Entry]:

@@ -117,10 +117,9 @@ def load_vocabulary(files: Mapping[str, bytes]) -> Vocabulary:
     for path, graph in graphs.items():
         loader.match(graph)
         reader = CellReader(graph, path, frozenset(loader.concepts))
-        loader.cells.extend(reader.cells())
-        loader.faults.extend(reader.faults)
+        loader.take(reader)
     for table in tables.values():
-        loader.take_rows(table)
+        loader.take(table)
     return loader.vocabulary(digest_of(files))
 
 
@@ -199,16 +198,18 @@ class _Loader:
                     self._match(left, right, forward)
                     self._match(right, left, backward)
 
-    def take_rows(self, table: TableReader) -> None:
-        for cell in table.cells():
-            left, right = str(cell.sources[0][0]), str(cell.target[0])
-            if left in self.concepts and right in self.concepts:
+    def take(self, reader: CellReader | TableReader) -> None:
+        """Keep the cells of a file; those between two codes are matches of codes."""
+        for cell in reader.cells():
+            left, right = cell.sources[0][0], cell.target[0]
+            ends = len(cell.sources) == len(cell.sources[0]) == len(cell.target) == 1
+            if ends and left in self.concepts and right in self.concepts:
                 forward, backward = _BOTH_WAYS[cell.relation]
-                self._match(left, right, forward)
-                self._match(right, left, backward)
+                self._match(str(left), str(right), forward)
+                self._match(str(right), str(left), backward)
             else:
                 self.cells.append(cell)
-        self.faults.extend(table.faults)
+        self.faults.extend(reader.faults)
 
     def _match(self, left: str, right: str, relation: str | None) -> None:
         if relation is None:
