@@ -21,6 +21,18 @@ BOUND = (
     "welfare/allowance",
     "tax/taxpayer",
 )
+OWN = (
+    "business/company",
+    "citizens/civil-status",
+    "customs/declaration",
+    "education/enrolment",
+    "housing/applicant",
+    "justice/party",
+    "public-works/contract",
+    "tax/company",
+    "tax/import-record",
+)
+"""Bound schemas with examples of their own; for the others patients are translated."""
 PREFIXES = """
 @prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
 @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
@@ -67,6 +79,14 @@ def patients(count: int | None = None) -> list[dict[str, Any]]:
         pytest.skip(f"{SHARED} is not there")
     everyone = _patients()
     return list(everyone if count is None else everyone[: 10 + count])
+
+
+def messages(name: str, count: int) -> list[dict[str, Any]]:
+    """Messages of a bundled schema: its own examples, or real patients in its words."""
+    if name in OWN:
+        return schema(name)["examples"][:count]
+    found = patients(0)[:count]
+    return [bundled("health/birth", name).apply(one).value for one in found]
 
 
 @cache

@@ -208,6 +208,8 @@ class _Road:
         if function.name == "unit":
             factor = Literal(str(function["factor"]), datatype=URIRef(XSD + "decimal"))
             number = Literal(str(value), datatype=URIRef(XSD + "decimal"))
+            if dict(function.parameters).get("inverse"):
+                return self.compute("?a / ?b", number, factor)
             return self.compute("?a * ?b", number, factor)
         raise NotImplementedError(function.name)
 

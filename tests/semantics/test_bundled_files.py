@@ -8,12 +8,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from semantic_cases import BOUND, ROOT, bundled, schema, vocabulary
+from semantic_cases import BOUND, OWN, ROOT, bundled, schema, vocabulary
 
 from xroad_lite.identifiers import MemberId, MessageType
 from xroad_lite.semantics.names import SKOS
 
-EVERY = (*BOUND, "xroad/error")
+EVERY = (*BOUND, *OWN, "xroad/error")
 
 
 def _described(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -31,7 +31,7 @@ def test_schemas_are_schemas_with_words_in_two_languages(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(document)
     assert document["$id"] == f"{name}/1"
     for key, inner in [(name, document), *_described(document)]:
-        assert set(inner["x-title"]) == {"en", "es"}, key
+        assert {"en", "es"} <= set(inner["x-title"]), key
         assert inner["title"] == inner["x-title"]["en"]
 
 
@@ -51,13 +51,25 @@ def test_no_cell_of_the_bundled_mappings_is_at_fault() -> None:
     assert vocabulary().faults == ()
 
 
-def test_every_bundled_term_has_labels_in_two_languages() -> None:
-    """English and Spanish, for terms, schemes and codes alike."""
+@pytest.mark.parametrize("name", OWN)
+def test_new_domains_speak_three_languages_and_give_examples(name: str) -> None:
+    """Portuguese too, in every title; two examples that the schema itself accepts."""
+    document = schema(name)
+    for key, inner in [(name, document), *_described(document)]:
+        assert set(inner["x-title"]) == {"en", "es", "pt"}, key
+    valid = jsonschema.Draft202012Validator(document, format_checker=jsonschema.FormatChecker())
+    assert len(document["examples"]) >= 2
+    for example in document["examples"]:
+        valid.validate(example)
+
+
+def test_every_bundled_term_has_labels_in_three_languages() -> None:
+    """English, Spanish and Portuguese, for terms, schemes and codes alike."""
     for term in vocabulary().terms.values():
-        assert {"en", "es"} <= {language for language, _ in term.labels}, term.iri
+        assert {"en", "es", "pt"} == {language for language, _ in term.labels}, term.iri
 
 
-@pytest.mark.parametrize("name", BOUND)
+@pytest.mark.parametrize("name", [*BOUND, *OWN])
 def test_every_field_of_a_bound_schema_has_a_meaning(name: str) -> None:
     """Only FHIR's kind, id and extensions are left unbound, on purpose."""
     unbound = {f.pointer for f in bundled(name, name).report.source if f.status == "unbound"}
@@ -65,7 +77,7 @@ def test_every_field_of_a_bound_schema_has_a_meaning(name: str) -> None:
     assert unbound == (purpose if name == "health/birth" else set())
 
 
-@pytest.mark.parametrize("name", BOUND)
+@pytest.mark.parametrize("name", [*BOUND, *OWN])
 def test_code_lists_hold_the_codes_of_their_schemes(name: str) -> None:
     """What a schema enumerates is what its concept scheme has as notations."""
     for key, inner in _described(schema(name)):
