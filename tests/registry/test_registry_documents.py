@@ -126,7 +126,7 @@ def test_each_field_has_its_type(model, name):
         (Agreement, {"types": ["birth"]}),
         (Agreement, {"purposes": []}),
         (Agreement, {"purposes": ["because"]}),
-        (Agreement, {"provider": "CL/GOV/HEALTH"}),
+        (Agreement, {"provider": "CL/GOV"}),
         (Agreement, {"open": "yes"}),
         (Agreement, {"period": {"from": "2026-01-01", "until": "2027-01-01"}}),
         (Agreement, {"period": {"from": "2026-01-01T00:00:00Z"}}),

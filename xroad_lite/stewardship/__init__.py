@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xroad_lite.stewardship.authority import Authority, Identity
 from xroad_lite.stewardship.broker import routes
-from xroad_lite.stewardship.cross_checks import Finding, check_registry
+from xroad_lite.stewardship.checking import Finding, check_registry, check_source
 from xroad_lite.stewardship.development import DevelopmentInstance
 from xroad_lite.stewardship.publication import bundled_files, publish
 
@@ -18,6 +18,7 @@ __all__ = [
     "Identity",
     "bundled_files",
     "check_registry",
+    "check_source",
     "publish",
     "routes",
 ]

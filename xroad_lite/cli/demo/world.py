@@ -13,7 +13,7 @@ TAX = "DEMO/GOV/TAX/taxpayers"
 INSTITUTIONS = {"health": HEALTH, "civil": CIVIL, "welfare": WELFARE, "tax": TAX}
 
 REGISTRATION = "https://w3id.org/dpv#FulfilmentOfObligation"
-BENEFITS = "https://w3id.org/dpv#ProvideBenefits"
+BENEFITS = "https://w3id.org/dpv#RightsFulfillment"
 TAXATION = "https://w3id.org/dpv#LegalCompliance"
 _PUBLIC_TASK = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-e"
 _LEGAL_OBLIGATION = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-c"

@@ -1,0 +1,195 @@
+"""Checks agreements against parties, schemas, services and purposes; does not decide by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Final
+
+from xroad_lite import times
+from xroad_lite.errors import SchemaError, XRoadError
+from xroad_lite.identifiers import MessageType, SubsystemId, percent_encoded
+from xroad_lite.policy import PUBLISH, REQUEST
+from xroad_lite.registry.models import Agreement, Subject
+from xroad_lite.registry.yaml_values import Path
+from xroad_lite.schema import missing_for_projection
+from xroad_lite.schema.pointers import parsed
+from xroad_lite.stewardship.checking.declared import Declared
+from xroad_lite.stewardship.checking.findings import Finding
+from xroad_lite.stewardship.checking.members import Names, check_party, check_type
+from xroad_lite.stewardship.checking.reading import Reading
+from xroad_lite.stewardship.checking.wording import check_named
+
+_BROKER_NAME_BYTES: Final = 255
+_SOON_SECONDS: Final = 30 * 86_400
+_USABLE: Final = ("active", "deprecated")
+
+
+def check_agreements(reading: Reading) -> Iterator[Finding]:
+    """Each agreement, and that no version of one is there twice."""
+    names = Names("agreement")
+    declared = Declared(reading)
+    for path, agreement in reading.agreements:
+        yield from names.meet(f"{agreement.agreement}/{agreement.version}", path, ("agreement",))
+        yield from check_named(path, agreement.title, ("title",))
+        yield from check_named(path, agreement.legal_basis.text, ("legal_basis", "text"))
+        yield from _parties(reading, path, agreement)
+        yield from _period(reading, path, agreement)
+        for index, type_ in enumerate(agreement.types):
+            yield from check_type(reading, path, type_, ("types", index))
+            if type_ in agreement.types[:index]:
+                message = f"{type_} is listed twice"
+                yield Finding(path, "registry.duplicate", message, "warning", at=("types", index))
+        yield from _names(reading, path, agreement)
+        yield from _services(reading, path, agreement)
+        for type_, pointers in agreement.fields_.items():
+            yield from _fields(reading, path, agreement, type_, pointers, declared)
+
+
+def _parties(reading: Reading, path: str, agreement: Agreement) -> Iterator[Finding]:
+    if (agreement.consumer is None) is not agreement.open:
+        message = "an agreement is either open, or has a consumer: got " + (
+            "neither" if agreement.consumer is None else "both"
+        )
+        at: Path = ("open",) if agreement.open else ()
+        yield Finding(path, "registry.parties", message, at=at)
+    if agreement.open and agreement.operation != PUBLISH:
+        message = "only a publication can be open to everybody: got operation request"
+        yield Finding(path, "registry.parties", message, at=("operation",))
+    if agreement.confidential:
+        message = "confidential bodies are not encrypted by this version yet, so it would not hold"
+        yield Finding(path, "registry.confidential", message, at=("confidential",))
+    for name in ("provider", "consumer"):
+        party = getattr(agreement, name)
+        if party is not None:
+            yield from check_party(reading, path, party, (name,))
+            yield from _suspended(reading, path, party, (name,))
+    if agreement.provider == agreement.consumer:
+        message = f"{agreement.provider} is provider and consumer: it needs no agreement"
+        yield Finding(path, "registry.parties", message, "warning", at=("consumer",))
+
+
+def _suspended(reading: Reading, path: str, party: str, at: Path) -> Iterator[Finding]:
+    parties = [reading.snapshot.party(one) for one in reading.snapshot.parties.standing(party)]
+    known = [one for one in parties if one is not None]
+    if known and not any(one.active for one in known):
+        message = f"{party} is suspended: nothing passes under this agreement"
+        yield Finding(path, "registry.suspended", message, "note", at=at)
+
+
+def _period(reading: Reading, path: str, agreement: Agreement) -> Iterator[Finding]:
+    period = agreement.period
+    start, until = times.to_unix(period.start), times.to_unix(period.until)
+    at: Path = ("period", "until")
+    if until <= start:
+        message = f"it ends at {period.until}, before it begins, at {period.start}"
+        yield Finding(path, "registry.period", message, at=at)
+    elif until <= reading.now:
+        message = f"it ended at {period.until}: nothing passes under it"
+        yield Finding(path, "registry.ended", message, "note", at=at)
+    elif until <= reading.now + _SOON_SECONDS:
+        days = (until - reading.now) / 86_400
+        message = f"it ends at {period.until}, in {days:.0f} days"
+        hint = "agree on a next version, in a file of its own"
+        yield Finding(path, "registry.ends_soon", message, "warning", hint=hint, at=at)
+
+
+def _names(reading: Reading, path: str, agreement: Agreement) -> Iterator[Finding]:
+    iri = reading.snapshot.agreement_iri(agreement)
+    if len(iri.encode()) > _BROKER_NAME_BYTES:
+        message = f"its IRI {iri} is longer than {_BROKER_NAME_BYTES} bytes"
+        yield Finding(path, "registry.too_long", message, at=("agreement",))
+    standing = reading.snapshot.parties.standing
+    for name in ("provider", "consumer"):
+        party = getattr(agreement, name)
+        if party is None or not reading.snapshot.parties.knows(party):
+            continue
+        for one, type_ in product(sorted(standing(party)), agreement.types):
+            parts = SubsystemId.parse(one), MessageType.parse(type_)
+            on_broker = ".".join(percent_encoded(part) for part in parts)
+            if len(on_broker) > _BROKER_NAME_BYTES:
+                message = (
+                    f"the broker's name {on_broker} has {len(on_broker)} bytes: at most "
+                    f"{_BROKER_NAME_BYTES}"
+                )
+                yield Finding(path, "registry.too_long", message, at=(name,))
+
+
+def _services(reading: Reading, path: str, agreement: Agreement) -> Iterator[Finding]:
+    if agreement.operation != REQUEST:
+        return
+    for provider in sorted(reading.snapshot.parties.standing(agreement.provider)):
+        party = reading.snapshot.party(provider)
+        for index, type_ in enumerate(agreement.types):
+            if party is not None and party.service(type_) is None:
+                yield Finding(
+                    path,
+                    "registry.unknown_service",
+                    f"{provider} has no service that is asked by {type_}",
+                    hint="list it below services: of that subsystem, with request and response",
+                    at=("types", index),
+                )
+
+
+def _fields(
+    reading: Reading,
+    path: str,
+    agreement: Agreement,
+    type_: str,
+    pointers: Sequence[str],
+    declared: Declared,
+) -> Iterator[Finding]:
+    at: Path = ("fields", type_)
+    yield from check_type(reading, path, type_, at)
+    if type_ not in reading.subjects:
+        return
+    if type_ not in _carried(reading, agreement):
+        message = f"fields of {type_}: no message of this type goes under this agreement"
+        yield Finding(path, "registry.unused_fields", message, "warning", at=at)
+    known = declared.of(reading.subjects[type_][1])
+    for index, pointer in enumerate(pointers):
+        try:
+            steps = parsed(pointer)
+        except SchemaError as error:
+            message = f"fields of {type_}: {error.message}"
+            yield Finding(path, error.code, message, hint=error.hint, at=(*at, index))
+            continue
+        if known is not None and not known.has(steps):
+            message = f"fields of {type_}: no version in use declares {pointer}"
+            message += reading.nearest(pointer, known.pointers)
+            yield Finding(path, "registry.unknown_field", message, at=(*at, index))
+    yield from _projection(reading, path, reading.subjects[type_][1], pointers, at)
+
+
+def _carried(reading: Reading, agreement: Agreement) -> set[str]:
+    """The types of messages that go under an agreement, answers too."""
+    found = set(agreement.types)
+    for provider in reading.snapshot.parties.standing(agreement.provider):
+        party = reading.snapshot.party(provider)
+        for type_ in agreement.types:
+            service = party.service(type_) if party is not None else None
+            if service is not None:
+                found.add(service[1])
+    return found
+
+
+def _projection(
+    reading: Reading, path: str, subject: Subject, pointers: Sequence[str], at: Path
+) -> Iterator[Finding]:
+    try:
+        version = reading.snapshot.latest_schema(subject.type)
+        if version is None:
+            return
+        missing = missing_for_projection(
+            version.document,
+            pointers,
+            kind=version.kind,
+            resources=reading.snapshot.schema_resources(version.kind),
+        )
+    except XRoadError:
+        return  # the schema's own fault, or a pointer's, is told where it stands
+    if missing:
+        message = (
+            f"fields of {subject.type}: its schema requires {', '.join(missing)}, not allowed here"
+        )
+        yield Finding(path, "registry.projection", message, at=at)
