@@ -423,7 +423,7 @@ def test_a_rolled_back_registry_stops_the_node(two):
 def test_a_strange_key_in_the_chain_does_not_stop_the_node(two, honest, put):
     """A seal with a certificate that X.509 never knew is refused like any other."""
     key = ec.generate_private_key(ec.SECP256R1())
-    signer = two.civil._sender._signer
+    signer = two.civil._sender.signer
     der = signer.chain[0]
     at = der.index(bytes.fromhex("a003020102"))
     broken = replace(signer, key=key, chain=(der, der[: at + 4] + b"\x07" + der[at + 5 :]))

@@ -17,6 +17,9 @@ from xroad_lite.keys.certificates import (
     to_pem,
 )
 from xroad_lite.keys.chains import Path, Trust
+from xroad_lite.keys.installing import check_answer
+from xroad_lite.keys.keyring import Keyring, Pair
+from xroad_lite.keys.passphrases import passphrase_from
 from xroad_lite.keys.requests import (
     CertificateRequest,
     make_request,
@@ -28,6 +31,7 @@ from xroad_lite.keys.signers import (
     P256_ORDER,
     KeySigner,
     PrivateKey,
+    PublicKey,
     Secret,
     Signer,
     new_key,
@@ -41,8 +45,11 @@ __all__ = [
     "Certificate",
     "CertificateRequest",
     "KeySigner",
+    "Keyring",
+    "Pair",
     "Path",
     "PrivateKey",
+    "PublicKey",
     "RevocationList",
     "Revoked",
     "Secret",
@@ -50,11 +57,13 @@ __all__ = [
     "Trust",
     "algorithm_of",
     "base64url",
+    "check_answer",
     "make_request",
     "named_subsystems",
     "new_key",
     "open_key",
     "open_signer",
+    "passphrase_from",
     "read_any_certificate",
     "read_certificate",
     "read_certificates",

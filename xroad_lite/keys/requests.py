@@ -12,13 +12,13 @@ from urllib.parse import quote, unquote
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from xroad_lite.errors import IdentifierError, KeysError
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys.certificates import MALFORMED, algorithm_of
-from xroad_lite.keys.signers import PrivateKey
+from xroad_lite.keys.signers import PrivateKey, PublicKey
 
 _SCHEME = "xroad:"
 _MAX_REQUEST_BYTES = 65_536
@@ -31,7 +31,7 @@ class CertificateRequest:
     """For whom, and for which key; whoever made it has that key."""
 
     subsystem: SubsystemId
-    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+    key: PublicKey
 
 
 def make_request(key: PrivateKey, subsystem: SubsystemId) -> bytes:
@@ -54,7 +54,7 @@ def read_request(data: bytes) -> CertificateRequest:
     except MALFORMED as error:
         raise KeysError("keys.request", f"not a certificate request: {error}") from None
     algorithm_of(key)
-    assert isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey)
+    assert isinstance(key, PublicKey)
     if not signed:
         raise KeysError("keys.request", "the request is not signed by the key that it names")
     if len(identifiers) != 1:

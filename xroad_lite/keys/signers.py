@@ -31,6 +31,7 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _T = TypeVar("_T")
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 Secret = bytes | Callable[[], bytes | None] | None
 """A passphrase or PIN, or what asks for it when it is needed."""
 

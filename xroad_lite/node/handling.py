@@ -14,6 +14,7 @@ from typing import Any
 
 from xroad_lite import times
 from xroad_lite.errors import (
+    KeysError,
     LogError,
     RefusedError,
     RegistryError,
@@ -249,8 +250,8 @@ def reply_draft(found: Judgement, type_: str, body: Any) -> Draft:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether no handler is to blame: the disk, the registry or a full outbox stops everything."""
-    if isinstance(error, LogError | RegistryError):
+    """Whether no handler is to blame: disk, registry, key or a full outbox stop everything."""
+    if isinstance(error, LogError | RegistryError | KeysError):
         return True
     return isinstance(error, TransportError) and error.code == "transport.outbox_full"
 

@@ -17,6 +17,7 @@ from typing import IO, Any, Self, TypeVar
 from xroad_lite import policy, strict_json, times
 from xroad_lite.errors import (
     ConfigurationError,
+    KeysError,
     LogError,
     RefusedError,
     RegistryError,
@@ -25,7 +26,6 @@ from xroad_lite.errors import (
 )
 from xroad_lite.exchange import Draft, Judgement, Ready, check_readable, prepare, read_again
 from xroad_lite.identifiers import MessageType, SubsystemId
-from xroad_lite.keys import open_signer
 from xroad_lite.messagelog import Store
 from xroad_lite.node.effects import Effects
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription, reply_draft
@@ -35,6 +35,7 @@ from xroad_lite.node.registry_view import RegistryView
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.settings import Settings
 from xroad_lite.registry import SchemaVersion
+from xroad_lite.registry.models import Maintenance
 from xroad_lite.transports import REPLIES, open_transport
 
 _H = TypeVar("_H", bound=Handler)
@@ -66,13 +67,14 @@ class Node:
         self._handler_thread: int | None = None
         self._reading: dict[str, str] = {}
         self._prefixed: set[str] = set()
-        signer = open_signer(settings.key_uri, settings.path(settings.certificates))
+        self._keyring = settings.keyring()
         self._lock = _take_lock(settings.path(settings.log))
         try:
             self.store = Store(settings.path(settings.log))
             self._registry = RegistryView(
                 settings.path(settings.registry), self.store, self._clock()
             )
+            signer = self._keyring.signer(self._is_listed, self._clock())
             self._transport = open_transport(
                 settings.transport, self.id, base=settings.folder, max_body=settings.max_body
             )
@@ -286,11 +288,12 @@ class Node:
                 busy = self._exchange()
                 self._handler_thread = threading.get_ident()
                 try:
-                    busy |= self._dispatcher.pump(self.now())
+                    if self._maintenance(self.now()) is None:  # what came waits in the inbox
+                        busy |= self._dispatcher.pump(self.now())
                 finally:
                     self._handler_thread = None
                 busy |= self._sender.pump(self.now())
-            except (TransportError, LogError, RegistryError) as error:
+            except (TransportError, LogError, RegistryError, KeysError) as error:
                 self._talk(f"{error}; trying again")
                 self._closing.wait(_TROUBLE_SECONDS)
                 return False
@@ -305,6 +308,7 @@ class Node:
             "subsystem": self._me,
             "registry": self._registry.current.name,
             "registry_problem": self._registry.problem,
+            "maintenance": self._planned(self.now()),
             "log_entries": self.store.size,
             "outbox": self._sender.outbox.status(),
             "inbox": len(self._receiver.inbox),
@@ -319,6 +323,7 @@ class Node:
         return {
             "at": times.to_text(now),
             "registry_problem": self._registry.problem,
+            "maintenance": self._planned(now),
             "transport": self._transport.status(),
         }
 
@@ -394,6 +399,7 @@ class Node:
         if now - self._refreshed >= self.settings.refresh or now < self._refreshed:
             self._refreshed = now
             self._registry.refresh(now)
+            self._choose_key(now)
         if now - self._said >= _STATUS_SECONDS or now < self._said:
             self._said = now
             with self.store.transaction(durable=False):
@@ -402,6 +408,28 @@ class Node:
             self._purged = now
             self._purge(now)
         return self._sender.pump(now) | self._receiver.pump(now)
+
+    def _choose_key(self, now: float) -> None:
+        """Seal with the newest key that the registry lists: a roll-over needs no restart."""
+        try:
+            self._sender.signer = self._keyring.signer(self._is_listed, now)
+        except KeysError as error:
+            self._talk(f"{error}; going on with the key that is open")
+
+    def _is_listed(self, sha256: str) -> bool:
+        party = self._registry.current.party(self._me)
+        entry = party.certificate(sha256) if party is not None else None
+        return entry is not None and entry.revoked is None
+
+    def _maintenance(self, now: float) -> Maintenance | None:
+        """The planned time that this subsystem is in, if it is in one."""
+        party = self._registry.current.party(self._me)
+        planned = party.maintenance() if party is not None else ()
+        return next((one for one in planned if one.covers(now)), None)
+
+    def _planned(self, now: float) -> dict[str, Any] | None:
+        found = self._maintenance(now)
+        return None if found is None else {"until": found.until, "message": found.message}
 
     def _purge(self, now: float) -> None:
         """Erase and forget what has had its time."""
@@ -412,12 +440,10 @@ class Node:
         self._sender.forget_requests(oldest)
 
     def _idle_seconds(self) -> float:
-        due = [
-            moment
-            for moment in (self._sender.next_due(), self._receiver.inbox.next_due(self.now()))
-            if moment is not None
-        ]
-        soonest = min(due, default=float("inf")) - self.now()
+        now = self.now()
+        handling = self._receiver.inbox.next_due(now) if self._maintenance(now) is None else None
+        due = [moment for moment in (self._sender.next_due(), handling) if moment is not None]
+        soonest = min(due, default=float("inf")) - now
         return max(0.001, min(_IDLE_SECONDS, soonest))
 
     def _judged(self, index: int) -> Judgement:

@@ -34,7 +34,8 @@ class Sender:
     ) -> None:
         self._store = store
         self._transport = transport
-        self._signer = signer
+        self.signer = signer
+        """Seals from now on; it changes when the registry lists a newer key of this node."""
         self._me = me
         self._limit = limit
         self._max_body = max_body
@@ -79,13 +80,13 @@ class Sender:
                     f"the body has {len(one.body)} bytes: at most {self._max_body}",
                     hint="send a reference to it, or raise max_body at both ends",
                 )
-            check_ready(one, self._signer, me=self._me, now=now)
+            check_ready(one, self.signer, me=self._me, now=now)
 
     def _write(self, ready: Ready, message_id: str, event_id: str | None, now: float) -> int:
         peer = ready.recipient or _EVERYBODY
         sealed = seal_ready(
             ready,
-            self._signer,
+            self.signer,
             me=self._me,
             message_id=message_id,
             event_id=event_id,

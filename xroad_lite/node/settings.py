@@ -11,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from xroad_lite.errors import ConfigurationError, RegistryError
+from xroad_lite.keys import Keyring, passphrase_from
+from xroad_lite.keys.passphrases import DEFAULT
 from xroad_lite.registry.documents import read_yaml
 from xroad_lite.transports import MAX_BODY_BYTES
 
@@ -40,6 +42,8 @@ class Settings(BaseModel):
     subsystem: str
     key: str = "file:key.pem"
     certificates: str = "certificates.pem"
+    passphrase_from: str = DEFAULT
+    """Where the key's passphrase or the token's PIN comes from: ``env:``, ``file:``, ``fd:``."""
     registry: str
     transport: str
     log: str = "log.sqlite3"
@@ -88,6 +92,11 @@ class Settings(BaseModel):
     def path(self, name: str) -> Path:
         """A path of these settings, made absolute."""
         return self.folder / name
+
+    def keyring(self) -> Keyring:
+        """This node's keys; nothing is opened or asked for yet."""
+        passphrase = passphrase_from(self.passphrase_from, self.folder)
+        return Keyring(self.key_uri, self.path(self.certificates), passphrase)
 
     @property
     def key_uri(self) -> str:

@@ -1,12 +1,12 @@
-"""A certificate authority for development: its key, and certificates for subsystems.
+"""The authority of an instance, for members who have none: it certifies keys of subsystems.
 
-Not for production: it keeps its key in one file, without revocation or audit. Institutions
-bring certificates of a real authority, which the registry then trusts.
+One root that issues directly, its key in a file. Institutions may bring certificates of any other
+authority that the registry trusts. Does not keep what it issued: ``register`` does.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,14 +14,21 @@ from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from xroad_lite.errors import KeysError
 from xroad_lite.identifiers import SubsystemId
-from xroad_lite.keys import KeySigner, algorithm_of, read_certificate
-
-Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+from xroad_lite.keys import (
+    KeySigner,
+    PublicKey,
+    Revoked,
+    algorithm_of,
+    read_certificate,
+    write_private,
+)
+from xroad_lite.keys.requests import alternative_name, subject_of
+from xroad_lite.keys.signers import generate, key_pem
 
 _CA_DAYS, _LEAF_DAYS = 3650, 730
 _BACKDATED = timedelta(minutes=5)
@@ -39,7 +46,7 @@ class Identity:
     def write(self, folder: Path, *, passphrase: bytes | None = None) -> None:
         """Write ``key.pem`` (mode 0600, encrypted under ``passphrase`` if given) and the chain."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_private(folder / "key.pem", _key_pem(self.signer.key, passphrase))
+        write_private(folder / "key.pem", key_pem(self.signer.key, passphrase))
         certificates = [x509.load_der_x509_certificate(der) for der in self.signer.chain]
         pem = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
         (folder / "certificates.pem").write_bytes(pem)
@@ -89,7 +96,7 @@ class Authority:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / _FILES[0]).exists():
             raise KeysError("keys.authority", f"{folder} holds an authority already")
-        write_private(folder / _FILES[0], _key_pem(self._key, passphrase))
+        write_private(folder / _FILES[0], key_pem(self._key, passphrase))
         (folder / _FILES[1]).write_bytes(self.pem)
 
     def issue(
@@ -101,47 +108,62 @@ class Authority:
         days: float = _LEAF_DAYS,
     ) -> Identity:
         """A new key and certificate for a subsystem; ``algorithm`` is ES256 or EdDSA."""
-        key: Key = (
-            ec.generate_private_key(ec.SECP256R1())
-            if algorithm == "ES256"
-            else ed25519.Ed25519PrivateKey.generate()
-        )
-        return self.certify(key, subsystem, now=now, days=days)
+        key = generate(algorithm)
+        der = self.certify(key.public_key(), subsystem, now=now, days=days)
+        return Identity(KeySigner(key, (der,), algorithm_of(key)), read_certificate(der).sha256)
 
     def certify(
-        self, key: Key, subsystem: SubsystemId, *, now: float, days: float = _LEAF_DAYS
-    ) -> Identity:
-        """A certificate for a key that exists already."""
-        names = [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, subsystem.member_code[:64]),
-            x509.NameAttribute(NameOID.COMMON_NAME, subsystem.subsystem_code[:64]),
-            x509.NameAttribute(NameOID.SERIAL_NUMBER, str(subsystem)[:64]),
-        ]
+        self, key: PublicKey, subsystem: SubsystemId, *, now: float, days: float = _LEAF_DAYS
+    ) -> bytes:
+        """A certificate in DER for a key that somebody else has; it ends with this authority."""
         issuer = self._certificate.subject
-        builder = _certificate(x509.Name(names), issuer, key.public_key(), now, days)
+        ends = self._certificate.not_valid_after_utc.timestamp()
+        days = min(days, (ends - now) / 86_400)
+        if days <= 0:
+            raise KeysError(
+                "keys.authority",
+                f"the authority ended at {self._certificate.not_valid_after_utc:%Y-%m-%d}",
+                hint="make another with: xroad-lite ca new, and let the registry trust both",
+            )
+        builder = _certificate(subject_of(subsystem), issuer, key, now, days)
+        builder = builder.add_extension(alternative_name(subsystem), False)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
         builder = builder.add_extension(_usage(ca=False), True)
         builder = builder.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False
         )
-        certificate = builder.sign(self._key, hashes.SHA256())
-        der = certificate.public_bytes(serialization.Encoding.DER)
-        signer = KeySigner(key, (der,), algorithm_of(key))
-        return Identity(signer, read_certificate(der).sha256)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+    def revocation_list(
+        self, revoked: Iterable[tuple[int, Revoked]], *, number: int, now: float, days: float
+    ) -> bytes:
+        """A list (CRL) in PEM of revoked serial numbers, good for ``days`` from ``now``."""
+        begins = datetime.fromtimestamp(now, UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._certificate.subject)
+        builder = builder.last_update(begins).next_update(begins + timedelta(days=days))
+        builder = builder.add_extension(x509.CRLNumber(number), False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False
+        )
+        for serial, one in revoked:
+            builder = builder.add_revoked_certificate(_entry(serial, one))
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read, from its first byte on."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(data)
+def _entry(serial: int, revoked: Revoked) -> x509.RevokedCertificate:
+    at, since = (datetime.fromtimestamp(one, UTC) for one in revoked[:2])
+    builder = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at)
+    if since < at:
+        builder = builder.add_extension(x509.InvalidityDate(since), False)
+    if revoked.by:
+        builder = builder.add_extension(x509.CRLReason(x509.ReasonFlags(revoked.by)), False)
+    return builder.build()
 
 
 def _certificate(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey,
+    key: PublicKey,
     now: float,
     days: float,
 ) -> x509.CertificateBuilder:
@@ -163,13 +185,4 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
         crl_sign=ca,
         encipher_only=False,
         decipher_only=False,
-    )
-
-
-def _key_pem(key: Key, passphrase: bytes | None) -> bytes:
-    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase:
-        encryption = serialization.BestAvailableEncryption(passphrase)
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
