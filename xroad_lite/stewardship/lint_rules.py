@@ -53,15 +53,19 @@ def _missing(view: View, one: Field, word: str, plain: str) -> str:
     """In which languages a text is missing, or the empty text."""
     texts = one.says.get(f"x-{word}")
     texts = texts if isinstance(texts, dict) else {}
-    has = {tag for tag, text in texts.items() if isinstance(text, str) and text.strip()}
+    has = {tag for tag, text in texts.items() if _says(text)}
     alone = one.says.get(plain, one.says.get(word))
-    if isinstance(alone, str) and alone.strip():
+    if _says(alone):
         if not view.languages:
             return ""
         has |= set(view.languages[:1])
     if not view.languages:
         return "" if has else "any language"
     return ", ".join(tag for tag in view.languages if tag not in has)
+
+
+def _says(text: Any) -> bool:
+    return isinstance(text, str) and bool(text.strip()) and not text.startswith("TODO")
 
 
 def _title(view: View) -> Found:

@@ -38,6 +38,11 @@ def matches(pattern: str, text: str) -> bool:
     return bool(_validator("pattern", pattern).is_valid(text))
 
 
+def has_format(name: str, text: str) -> bool:
+    """Whether a text has a format, as the validator of 2020-12 sees it."""
+    return bool(_validator("format", name).is_valid(text))
+
+
 @lru_cache(maxsize=1000)
 def _validator(keyword: str, value: str) -> Any:
     import jsonschema_rs
@@ -91,7 +96,7 @@ def _holds(li: Literal, value: str) -> bool:
         case "pattern":
             return bool(matches(li.args[0], value) is li.positive)
         case "format":
-            return bool(_validator("format", li.args[0]).is_valid(value)) is li.positive
+            return has_format(li.args[0], value) is li.positive
     return True
 
 
