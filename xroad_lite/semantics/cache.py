@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any, Final
 
 import orjson
@@ -12,7 +13,7 @@ from xroad_lite.semantics.reconcile import by_target
 from xroad_lite.semantics.values import Cell, Fault, Function, Path, Selection, Step, Term
 from xroad_lite.semantics.vocabulary import Vocabulary
 
-_FORM: Final = 1
+_FORM: Final = 2
 
 
 def frozen(vocabulary: Vocabulary) -> bytes:
@@ -31,7 +32,7 @@ def frozen(vocabulary: Vocabulary) -> bytes:
             "cells": [_cell_row(cell) for cell in vocabulary.cells],
             "notations": vocabulary.notations,
             "matches": vocabulary.matches,
-            "faults": [[fault.file, fault.where, fault.detail] for fault in vocabulary.faults],
+            "faults": [astuple(fault) for fault in vocabulary.faults],
             "borrowed": sorted(vocabulary.borrowed),
         }
     )

@@ -43,6 +43,14 @@ SHORTHAND: Final = {
 class _Unusable(Exception):  # noqa: N818 - never leaves this module
     """A cell that cannot be used, with the reason."""
 
+    severity = "wrong"
+
+
+class _Proposed(_Unusable):
+    """A cell that waits for a steward."""
+
+    severity = "note"
+
 
 @dataclass(slots=True)
 class CellReader:
@@ -63,7 +71,7 @@ class CellReader:
             try:
                 yield self._cell(node, name)
             except _Unusable as reason:
-                self._fault(name, f"{reason}; the cell is not used")
+                self._fault(name, f"{reason}; the cell is not used", reason.severity)
         for node in sorted(listed, key=str):
             if not self._values(node, ALIGN + "entity1"):
                 self._fault(self._name(node), "align:map names a cell that is not there")
@@ -79,7 +87,7 @@ class CellReader:
 
     def _cell(self, node: Node, name: str) -> Cell:
         if str(self._maybe(node, XM + "proposed")) == "true":
-            raise _Unusable("it is proposed, and no steward has adopted it (xm:proposed)")
+            raise _Proposed("it is proposed, and no steward has adopted it (xm:proposed)")
         sources = self._sources(node)
         target = self._path(self._one(node, ALIGN + "entity2", "a second entity"))
         relation = str(self._one(node, ALIGN + "relation", "a relation"))
@@ -164,7 +172,7 @@ class CellReader:
             try:
                 path, target = self._path(chain), (self._iri(subject),)
             except _Unusable as reason:
-                self._fault(name, f"{reason}; the chain is not used")
+                self._fault(name, f"{reason}; the chain is not used", reason.severity)
                 continue
             defined = str(self._maybe(subject, XM + "definitional")) == "true"
             relation = EXACT if defined else BROADER
@@ -231,8 +239,8 @@ class CellReader:
     def _name(self, node: Node) -> str:
         return "" if _blank(node) else str(node)
 
-    def _fault(self, where: str, detail: str) -> None:
-        self.faults.append(Fault(self.file, where or "a cell without a name", detail))
+    def _fault(self, where: str, detail: str, severity: str = "warning") -> None:
+        self.faults.append(Fault(self.file, where or "a cell without a name", detail, severity))
 
 
 def _text_order(triple: tuple[Node, Node, Node]) -> tuple[str, str, str]:

@@ -138,7 +138,8 @@ def _weakest(group: Sequence[Cell]) -> tuple[Cell | None, list[Fault]]:
     detail = f"other files say {', '.join(sorted(relations))} of this pair; " + (
         f"the weaker {weaker} holds" if weaker else "none of them holds"
     )
-    faults = [Fault(cell.file, cell.name, detail) for cell in group]
+    severity = "warning" if weaker else "wrong"
+    faults = [Fault(cell.file, cell.name, detail, severity) for cell in group]
     if weaker is None:
         return None, faults
     return replace(first, relation=weaker, measure=measure, definitional=definitional), faults

@@ -51,17 +51,17 @@ class TableReader:
     def _cell(self, row: Mapping[str, str], name: str) -> Cell | None:
         subject, predicate, target = (self._iri(row.get(key, "")) for key in _COLUMNS)
         measure = _confidence(row)
-        reason = ""
+        reason, severity = "", "note"
         if row.get("predicate_modifier", "").strip():
             reason = "the row negates its relation"
         elif predicate is not None and predicate not in SHORTHAND:
             reason = f"{row['predicate_id']} never composes"
         elif measure is None:
-            reason = "confidence does not lie between 0 and 1"
+            reason, severity = "confidence does not lie between 0 and 1", "wrong"
         elif subject is None or predicate is None or target is None:
-            reason = "an identifier is empty or has an undeclared prefix"
+            reason, severity = "an identifier is empty or has an undeclared prefix", "wrong"
         if reason or not (subject and predicate and target) or measure is None:
-            self.faults.append(Fault(self.file, name, f"{reason}; the row is not used"))
+            self.faults.append(Fault(self.file, name, f"{reason}; the row is not used", severity))
             return None
         title = f"{row['subject_id']} {row['predicate_id']} {row['object_id']}"
         relation = SHORTHAND[predicate]

@@ -78,11 +78,16 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something in a file that could not be used, with the cell or term it stands in."""
+    """Something in a file that could not be used, with the cell or term it stands in.
+
+    ``severity`` is ``wrong`` for what was meant to be used and is not, ``warning`` for what is used
+    but looks wrong, ``note`` for what is for readers alone.
+    """
 
     file: str
     where: str
     detail: str
+    severity: str = "warning"
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,9 +109,15 @@ def load_vocabulary(files: Mapping[str, bytes]) -> Vocabulary:
         raise SemanticsError(
             "semantics.too_large", f"vocabularies of {total} bytes: expected at most {MAX_BYTES}"
         )
+    graphs = {path: parsed(path, files[path]) for path in sorted(files) if path.endswith(".ttl")}
+    return vocabulary_of(files, graphs)
+
+
+def vocabulary_of(files: Mapping[str, bytes], graphs: Mapping[str, Graph]) -> Vocabulary:
+    """The vocabulary in ``files`` whose Turtle is already ``parsed``, by path."""
     loader = _Loader()
     tables = {path: _table(path, files[path]) for path in sorted(files) if path.endswith(".tsv")}
-    graphs = {path: parsed(path, files[path]) for path in sorted(files) if path.endswith(".ttl")}
+    graphs = dict(sorted(graphs.items()))
     for path, graph in graphs.items():
         loader.declare(graph, path)
     for path, graph in graphs.items():
