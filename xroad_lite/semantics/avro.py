@@ -57,7 +57,8 @@ class _Reader:
         if kind == "array":
             return {"type": "array", "items": self.convert(schema.get("items"), space)}
         if kind == "map":
-            return {"type": "object"}
+            values = self.convert(schema.get("values"), space)
+            return {"type": "object", "additionalProperties": values}
         if kind in ("enum", "fixed", "record"):
             return self.defined(schema, kind, space)
         return {**self.convert(kind, space), **_kept(schema)}

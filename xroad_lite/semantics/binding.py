@@ -26,7 +26,9 @@ class Field:
 
     ``types`` are the JSON types of its values, or of its items; ``shape`` is the number of their
     shape where they are objects. ``iri`` is None where the field is bound to nothing, and then
-    ``note`` says why.
+    ``note`` says why. ``language`` is the tag of its texts. ``languages`` is set where the value is
+    an object of texts by language: the tags that the schema admits, none for any. ``scope`` is the
+    context of texts that stand for IRIs.
     """
 
     key: str
@@ -42,6 +44,9 @@ class Field:
     format: str | None = None
     default: tuple[Any, ...] = ()
     note: str = ""
+    language: str | None = None
+    languages: tuple[str, ...] | None = None
+    scope: Context | None = None
 
     @property
     def leaf(self) -> bool:
@@ -144,9 +149,11 @@ class _Binder:
         array = "array" in outer.types
         item = merged(outer.items, self.document, pointer + "/*") if array else outer
         meaning = active.define(key)
-        iri, note = self.meaning(meaning, _odd(outer, item, array=array))
+        spoken = meaning.container == "@language"
+        odd = _odd_languages(outer) if spoken else _odd(outer, item, array=array)
+        iri, note = self.meaning(meaning, odd)
         shape = None
-        if iri is not None and "object" in item.types:
+        if iri is not None and "object" in item.types and not spoken:
             for local in outer.contexts if array else ():
                 active = extended(active, local, pointer)
             shape = self.shape(item, active, pointer)
@@ -156,7 +163,7 @@ class _Binder:
             required=required,
             array=array,
             ordered=array and meaning.container == "@list",
-            types=frozenset(item.types & SCALARS or SCALARS),
+            types=frozenset({"string"} if spoken else item.types & SCALARS or SCALARS),
             shape=shape,
             coercion=meaning.coercion,
             codes=item.codes,
@@ -164,6 +171,9 @@ class _Binder:
             format=item.format,
             default=outer.default,
             note=note,
+            language=active.language_of(meaning),
+            languages=_tags(outer) if spoken else None,
+            scope=active if meaning.coercion in ("@id", "@vocab") else None,
         )
 
     def meaning(self, term: TermDefinition, odd: str) -> tuple[str | None, str]:
@@ -186,6 +196,17 @@ def _odd(outer: View, item: View, *, array: bool) -> str:
     if array and "array" in item.types:
         return "an array of arrays"
     return "an object or a text" if "object" in item.types and item.types & SCALARS else ""
+
+
+def _odd_languages(outer: View) -> str:
+    """Why a value cannot be an object of texts by language, or the empty text."""
+    if outer.elsewhere:
+        return outer.elsewhere
+    return "" if outer.types <= {"object", "null"} else "texts by language that are no object"
+
+
+def _tags(outer: View) -> tuple[str, ...]:
+    return tuple(sorted(outer.properties)) if outer.closed else ()
 
 
 def _no_duplicates(fields: tuple[Field, ...], pointer: str) -> None:

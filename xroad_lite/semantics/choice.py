@@ -33,13 +33,13 @@ def chosen(routes: Sequence[Route], *, many: bool, where: str) -> Chosen:
         for first, second in pairwise(ranked):
             if first.ranks == second.ranks and first.relation == second.relation:
                 raise contradiction(first, second, where)
-        return Chosen(_joined(FirstOf, ranked) if len(ranked) > 1 else best)
+        return Chosen(joined(FirstOf, ranked) if len(ranked) > 1 else best)
     peers = [route for route in distinct if _peers(route, best)]
     if best.relation == EXACT and len(peers) > 1:
         raise contradiction(peers[0], peers[1], where)
     if len(peers) == 1:
         return Chosen(best)
-    return Chosen(_joined(Gather, peers)) if many else Chosen(None, tuple(peers))
+    return Chosen(joined(Gather, peers)) if many else Chosen(None, tuple(peers))
 
 
 def contradiction(first: Route, second: Route, where: str) -> SemanticsError:
@@ -70,7 +70,8 @@ def _peers(route: Route, best: Route) -> bool:
     return best.relation == EXACT or route.measure == best.measure
 
 
-def _joined(kind: type[FirstOf] | type[Gather], routes: Sequence[Route]) -> Route:
+def joined(kind: type[FirstOf] | type[Gather], routes: Sequence[Route]) -> Route:
+    """One route of several: the first that gives a value, or all values."""
     return Route(
         kind(tuple(route.expression for route in routes)),
         BROADER if any(route.relation == BROADER for route in routes) else EXACT,

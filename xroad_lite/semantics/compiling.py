@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xroad_lite.semantics import runtime
+from xroad_lite.semantics import languages, runtime
 from xroad_lite.semantics.expressions import ExpressionWriter, Program
 from xroad_lite.semantics.names import pointer_part
 from xroad_lite.semantics.plan import (
@@ -46,6 +46,7 @@ def compiled(
         "sole": runtime.sole,
         "below": runtime.below,
         "lacking": runtime.lacking,
+        "together": languages.together,
         "loop": runtime.loop,
         "Loss": Loss,
         **constants,
@@ -89,13 +90,22 @@ class _Writer(ExpressionWriter):
         item = member.field
         result = self.expression(member.route.expression, pointer)
         many = is_many(member.route.expression)
-        result = self.guarded(member, result, many, pointer)
+        if item.languages is None:
+            result = self.guarded(member, result, many, pointer)
+        if many and item.languages is not None:
+            whole = self.fresh()
+            self.line(f"{whole} = together({result})")
+            result, many = whole, False
         if many and not item.array:
             detail = f"{self.described(member.route.expression)} has several values, one is taken"
             loss = self.program.loss(pointer, "narrowed", detail)
             single = self.fresh()
             self.line(f"{single} = sole({result}, losses, {loss})")
             result, many = single, False
+        scope = item.scope
+        if item.coercion == "@vocab" and scope is not None:
+            write = self.program.constant("W", scope, lambda: scope.value_term)
+            result = self.applied(write, result, many, "None")
         wrapped = f"[{result}]" if item.array and not many else result
         self.line(f"if {result} is not None: {into}[{item.key!r}] = {wrapped}")
 

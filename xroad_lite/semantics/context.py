@@ -1,33 +1,45 @@
 """Reads ``x-jsonld-context`` as JSON-LD 1.1 would. Does not fetch: contexts stand in the schema.
 
-What is understood: terms, prefixes, ``@vocab``, ``@type`` coercion, ``@container`` list and set,
-``null``. Everything else of JSON-LD is refused by name, so that nothing means less than it says.
+What is understood: terms, prefixes, ``@vocab``, ``@base``, ``@type`` coercion, ``@language``,
+``@container`` list, set and language, ``null``. Everything else of JSON-LD is refused by name, so
+that nothing means less than it says.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urljoin
 
 from xroad_lite.errors import SemanticsError
 
 _GENERAL_DELIMITERS: Final = tuple(":/?#[]@")
-_DEFINITION_KEYS: Final = frozenset({"@id", "@type", "@container", "@prefix"})
-_CONTEXT_KEYS: Final = frozenset({"@version", "@vocab", "@base"})
+_DEFINITION_KEYS: Final = frozenset({"@id", "@type", "@container", "@prefix", "@language"})
+_CONTEXT_KEYS: Final = frozenset({"@version", "@vocab", "@base", "@language"})
 _COERCIONS: Final = frozenset({"@id", "@vocab"})
-_CONTAINERS: Final = frozenset({"@list", "@set"})
+_CONTAINERS: Final = frozenset({"@list", "@set", "@language"})
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
+"""A language tag, as far as its form (RFC 5646)."""
+_NOT_IN_IRIS: Final = re.compile(r"[\x00-\x20<>\"{}|^`\\]")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 MAX_TERMS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class TermDefinition:
-    """What a key means: an IRI or nothing, the datatype of its values, whether order matters."""
+    """What a key means: an IRI or nothing, the datatype of its values, whether order matters.
+
+    ``language`` is the tag of its texts where ``speaks``; else that of the context holds.
+    """
 
     iri: str | None
     coercion: str | None = None
     container: str | None = None
     prefix: bool = False
+    language: str | None = None
+    speaks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,43 @@ class Context:
 
     terms: tuple[tuple[str, TermDefinition], ...] = ()
     vocab: str | None = None
+    base: str | None = None
+    language: str | None = None
+
+    def language_of(self, term: TermDefinition) -> str | None:
+        """The language of the texts of a term, in lower case; texts with a datatype have none."""
+        if term.coercion is not None or term.container == "@language":
+            return None
+        return term.language if term.speaks else self.language
+
+    def value_iri(self, text: Any, coercion: str) -> Any:
+        """The IRI that a text stands for under ``@type: @id`` or ``@vocab``; None if it is none.
+
+        Numbers and booleans stand for themselves.
+        """
+        if not isinstance(text, str):
+            return text
+        terms = dict(self.terms)
+        if coercion == "@vocab" and text in terms:
+            return terms[text].iri
+        found: str | None = _compact(text, terms) if ":" in text else None
+        if found is None and coercion == "@vocab" and self.vocab is not None:
+            found = self.vocab + text
+        elif found is None or (found == text and not _SCHEME.match(text)):
+            found = urljoin(self.base, text) if self.base is not None else None
+        good = found is not None and ":" in found and not _NOT_IN_IRIS.search(found)
+        return found if good and not text.startswith(("@", "_:")) else None
+
+    def value_term(self, iri: Any) -> Any:
+        """How a field of ``@type: @vocab`` writes an IRI: as a term of its context, if one is."""
+        if not isinstance(iri, str):
+            return iri
+        names = [name for name, term in self.terms if term.iri == iri and ":" not in name]
+        if names:
+            return min(names, key=lambda name: (len(name), name))
+        rest = iri[len(self.vocab) :] if self.vocab and iri.startswith(self.vocab) else ""
+        plain = rest and ":" not in rest and not rest.startswith("@")
+        return rest if plain and rest not in dict(self.terms) else iri
 
     def define(self, key: str) -> TermDefinition:
         """What ``key`` means here; keys that begin with ``@`` mean nothing."""
@@ -80,7 +129,7 @@ class _Reader:
     def __init__(self, active: Context, local: Mapping[str, Any], where: str) -> None:
         self.local, self.where = local, where
         self.terms = dict(active.terms)
-        self.vocab = active.vocab
+        self.vocab, self.base, self.language = active.vocab, active.base, active.language
         self.open: set[str] = set()
         self.done: set[str] = set()
 
@@ -98,14 +147,18 @@ class _Reader:
         for key in self.local:
             if not key.startswith("@"):
                 self.term(key)
-        return Context(tuple(sorted(self.terms.items())), self.vocab)
+        terms = tuple(sorted(self.terms.items()))
+        return Context(terms, self.vocab, self.base, self.language)
 
     def _read_vocab(self) -> None:
         if self.local.get("@version", 1.1) != 1.1:
             raise _bad(self.where, "@version is not 1.1")
-        base = self.local.get("@base")
-        if base is not None and (not isinstance(base, str) or ":" not in base):
-            raise _bad(self.where, "@base is no absolute IRI")
+        if "@base" in self.local:
+            self.base = self.local["@base"]
+            if self.base is not None and not _absolute(self.base):
+                raise _bad(self.where, f"@base is {self.base!r}: expected an absolute IRI")
+        if "@language" in self.local:
+            self.language = self._language("the context", self.local["@language"])
         if "@vocab" in self.local:
             vocab = self.local["@vocab"]
             if vocab is not None and (not isinstance(vocab, str) or ":" not in vocab):
@@ -138,7 +191,23 @@ class _Reader:
         prefix = body.get("@prefix", simple and iri.endswith(_GENERAL_DELIMITERS))
         if not isinstance(prefix, bool):
             raise _bad(self.where, f"the term {key!r} has an @prefix that is no boolean")
-        return TermDefinition(iri, self.coercion(key, body), self.container(key, body), prefix)
+        if "@type" in body and "@language" in body:
+            raise _bad(self.where, f"the term {key!r} has both @type and @language")
+        return TermDefinition(
+            iri,
+            self.coercion(key, body),
+            self.container(key, body),
+            prefix,
+            self._language(f"the term {key!r}", body.get("@language")),
+            "@language" in body,
+        )
+
+    def _language(self, what: str, tag: object) -> str | None:
+        if tag is None:
+            return None
+        if not isinstance(tag, str) or not _LANGUAGE.fullmatch(tag):
+            raise _bad(self.where, f"{what} has the @language {tag!r}: expected a tag such as es")
+        return tag.lower()
 
     def iri_of(self, key: str, body: Mapping[str, Any]) -> str:
         name = body.get("@id", key)
@@ -176,7 +245,8 @@ class _Reader:
         if not isinstance(container, str) or container not in _CONTAINERS:
             raise _bad(
                 self.where,
-                f"the term {key!r} has the @container {container!r}: expected @list or @set",
+                f"the term {key!r} has the @container {container!r}: expected @list, @set or "
+                "@language",
             )
         return container
 
@@ -198,6 +268,10 @@ def _compact(name: str, terms: Mapping[str, TermDefinition]) -> str:
     if rest.startswith("//") or found is None or not found.prefix or found.iri is None:
         return name
     return found.iri + rest
+
+
+def _absolute(iri: object) -> bool:
+    return isinstance(iri, str) and bool(_SCHEME.match(iri)) and not _NOT_IN_IRIS.search(iri)
 
 
 def _bad(where: str, what: str) -> SemanticsError:

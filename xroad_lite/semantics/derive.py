@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from xroad_lite.semantics.binding import Binding, Field, Shape
-from xroad_lite.semantics.choice import Chosen, chosen
+from xroad_lite.semantics.choice import Chosen, chosen, joined
 from xroad_lite.semantics.functions import result_types
 from xroad_lite.semantics.plan import (
     Apply,
     Chain,
     Constant,
     Expression,
+    FirstOf,
+    Gather,
     Item,
     Items,
     Member,
@@ -25,7 +27,7 @@ from xroad_lite.semantics.plan import (
     reads,
 )
 from xroad_lite.semantics.routes import Search, unordered
-from xroad_lite.semantics.values import Path, Selection, step_iri
+from xroad_lite.semantics.values import Function, Path, Selection, step_iri
 from xroad_lite.semantics.vocabulary import Vocabulary
 
 _NUMBERS = frozenset({"integer", "number"})
@@ -73,9 +75,9 @@ class Derivation:
         where = f"{shape.pointer}/{item.key}"
         routes = self.search.routes(source, path)
         fitting = [route for route in routes if not _misfit(route.expression, item)]
-        choice = chosen(fitting, many=item.array, where=where)
+        choice = _choice(fitting, item, where)
         if choice.route is not None:
-            return self._taken(item, choice.route)
+            return self._taken(item, _spoken(choice.route, item))
         if not item.leaf and not choice.tied:
             return self._made(item, source, path, inside)
         return _fallback(item, *_why(choice, routes, item))
@@ -135,6 +137,62 @@ class Derivation:
         return tuple(inner.key for inner in self.target.inside(item).fields if inner.required)
 
 
+def _choice(routes: Sequence[Route], item: Field, where: str) -> Chosen:
+    """One route; where texts by language are wanted, one for each language that is read."""
+    if item.languages is None:
+        return chosen(routes, many=item.array, where=where)
+    groups: dict[str, list[Route]] = {}
+    for route in routes:
+        groups.setdefault(_language(route.expression), []).append(route)
+    choices = [chosen(groups[tag], many=False, where=where) for tag in sorted(groups)]
+    taken = [choice.route for choice in choices if choice.route is not None]
+    tied = tuple(route for choice in choices for route in choice.tied)
+    return Chosen(joined(Gather, taken) if len(taken) > 1 else next(iter(taken), None), tied)
+
+
+def _language(expression: Expression) -> str:
+    """The language of the texts that are read; empty for texts by language."""
+    return next((read.end.language or "" for read in reads(expression)), "")
+
+
+def _spoken(route: Route, item: Field) -> Route:
+    """The route, with what passes between texts and texts by language put into it."""
+    return replace(route, expression=_in_language(route.expression, item))
+
+
+def _in_language(expression: Expression, item: Field) -> Expression:
+    if isinstance(expression, (FirstOf, Gather)):
+        options = tuple(_in_language(option, item) for option in expression.options)
+        return type(expression)(options)
+    if isinstance(expression, Read) and expression.end.languages is not None:
+        if item.languages is not None:
+            function = Function("languages", (("only", ",".join(item.languages)),))
+        elif item.array and item.language is None:
+            function = Function("alltexts")
+        else:
+            function = Function("intext", (("language", item.language or ""),))
+        return Apply(function, (expression,))
+    if item.languages is not None:
+        function = Function("bylanguage", (("language", _language(expression)),))
+        return Apply(function, (expression,))
+    return expression
+
+
+def _language_misfit(end: Field, item: Field) -> str:
+    if item.languages is None:
+        both = end.languages is None and end.language and item.language
+        different = both and end.language != item.language
+        return f"its texts are in {end.language}, the field's in {item.language}" * bool(different)
+    if end.languages is not None:
+        return ""
+    if not end.language:
+        return "its texts name no language, the field takes texts by language"
+    known = [tag.lower() for tag in item.languages]
+    return (
+        f"the field takes no texts in {end.language}" if known and end.language not in known else ""
+    )
+
+
 def _number(item: Field) -> int:
     if item.shape is None:
         raise ValueError(f"{item.key} is no object")
@@ -148,10 +206,16 @@ def _misfit(expression: Expression, item: Field) -> str:
             return "one of them is an object, the other is not"
         if not item.leaf:
             return ""
-        return _type_misfit(expression.end.types, item) or _code_misfit(expression.end.codes, item)
+        return (
+            _type_misfit(expression.end.types, item)
+            or _code_misfit(expression.end.codes, item)
+            or _language_misfit(expression.end, item)
+        )
     if not item.leaf:
         return "a function gives no object"
     if isinstance(expression, Apply):
+        if item.languages is not None:
+            return "a function gives a text without a language"
         to = expression.function.text("to") if expression.function.name == "lookup" else None
         return (
             _type_misfit(result_types(expression.function), item)
@@ -177,7 +241,7 @@ def _argument_misfit(expression: Apply) -> str:
     name = expression.function.name
     for argument in expression.arguments:
         if isinstance(argument, Read):
-            if not argument.end.leaf and name != "constant":
+            if name != "constant" and (not argument.end.leaf or argument.end.languages is not None):
                 return f"{name} takes texts or numbers, not an object"
             wanted = _NUMBERS if name == "unit" else frozenset({"string"})
             whole = name in ("join", "template") and not argument.end.types <= wanted

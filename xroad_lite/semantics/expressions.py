@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from xroad_lite.semantics import runtime
+from xroad_lite.semantics.binding import Field
 from xroad_lite.semantics.functions import implementation, why_missing
 from xroad_lite.semantics.names import pointer_part
 from xroad_lite.semantics.plan import (
@@ -100,7 +101,7 @@ class ExpressionWriter:
     def expression(self, expression: Expression, pointer: str) -> str:
         """Write what gives the value; the name that holds it."""
         if isinstance(expression, Read):
-            return self._read(expression.hops, pointer, leaf=expression.end.leaf)
+            return self._read(expression.hops, pointer, expression.end, leaf=expression.end.leaf)
         if isinstance(expression, Apply):
             return self._function(expression, pointer)
         if isinstance(expression, FirstOf):
@@ -146,7 +147,7 @@ class ExpressionWriter:
             test = argument if many else f"{argument} is not None"
             self.line(f"{result} = {function['value']!r} if {test} else None")
             return result
-        if function.name == "split":
+        if function.name in ("split", "alltexts"):
             return self._split(make, argument, many)
         return self.applied(make, argument, many, loss)
 
@@ -184,11 +185,11 @@ class ExpressionWriter:
         self.line(f"if {result} is None and ({some}): losses.append({loss})")
         return result
 
-    def _read(self, hops: tuple[Hop, ...], pointer: str, *, leaf: bool) -> str:
+    def _read(self, hops: tuple[Hop, ...], pointer: str, end: Field, *, leaf: bool) -> str:
         if hops in self.shared:
             return self.shared[hops]
         before = hops[:-1]
-        outer = self._read(before, pointer, leaf=False) if before else "s"
+        outer = self._read(before, pointer, end, leaf=False) if before else "s"
         many = any(hop.array and hop.pick is None for hop in before)
         hop = hops[-1]
         if hop.pick is not None:
@@ -203,8 +204,21 @@ class ExpressionWriter:
             elif not leaf:
                 get += " or E"
             self.line(f"{result} = {get}")
+        if leaf and end.scope is not None:
+            result = self._resolved(end, result, many or hop.array, pointer)
         self.shared[hops] = result
         return result
+
+    def _resolved(self, end: Field, value: str, many: bool, pointer: str) -> str:
+        """Texts that stand for IRIs, as the IRIs of their own context."""
+        scope, coercion = end.scope, end.coercion or ""
+        if scope is None:
+            raise ValueError("a field without a context")
+        make = self.program.constant(
+            "I", (scope, coercion), lambda: lambda text: scope.value_iri(text, coercion)
+        )
+        loss = self.program.loss(pointer, "missing", "the text stands for no IRI")
+        return self.applied(make, value, many, loss)
 
     def _read_each(self, hop: Hop, outer: str) -> str:
         result = self.fresh()

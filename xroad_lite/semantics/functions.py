@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from xroad_lite.semantics import languages
 from xroad_lite.semantics.names import XSD
 from xroad_lite.semantics.values import Function
 
@@ -36,6 +37,8 @@ class Kind:
     """``one``: element by element; ``all``: a list of every value; ``each``: one of each path."""
     lossy: str = ""
     """The kind of loss that it always brings, or empty."""
+    derived: bool = False
+    """Whether translators put it in themselves, and no mapping may name it."""
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -48,14 +51,22 @@ KINDS: Final[Mapping[str, Kind]] = {
     "constant": Kind(("value",), lossy="narrowed"),
     "unit": Kind(("factor",), ("offset", "inverse")),
     "cast": Kind(("to",)),
+    "intext": Kind(("language",), derived=True),
+    "alltexts": Kind((), lossy="narrowed", derived=True),
+    "bylanguage": Kind(("language",), derived=True),
+    "languages": Kind(("only",), derived=True),
 }
+"""All functions. The last four pass between a text and texts by language: ``intext`` takes the
+text of one language (or the only one), ``alltexts`` all of them, ``bylanguage`` puts a text under
+its language, ``languages`` keeps those that the target admits."""
 
 
 def fault(function: Function, arguments: int) -> str:
     """What is wrong with a function in a mapping, or the empty text."""
     kind = KINDS.get(function.name)
-    if kind is None:
-        return f"{function.name} is no function: expected one of {', '.join(sorted(KINDS))}"
+    if kind is None or kind.derived:
+        known = sorted(name for name in KINDS if not KINDS[name].derived)
+        return f"{function.name} is no function: expected one of {', '.join(known)}"
     given = {name for name, _ in function.parameters}
     if missing := set(kind.parameters) - given:
         return f"{function.name} lacks {', '.join(sorted(missing))}"
@@ -138,6 +149,8 @@ def why_missing(function: Function) -> str:
         "lookup": "the code has no counterpart",
         "cast": "the value has no canonical form of the type asked for",
         "unit": "the value is no number that can be converted",
+        "intext": "there is no text in the language asked for",
+        "languages": "there is no text in a language that the field takes",
     }.get(function.name, "the value cannot be converted")
 
 
@@ -166,7 +179,20 @@ def implementation(
     if name == "constant":
         constant = function["value"]
         return lambda _: constant
-    return _unit(function) if name == "unit" else _cast(function.text("to"))
+    if name == "unit":
+        return _unit(function)
+    return _cast(function.text("to")) if name == "cast" else _spoken(function)
+
+
+def _spoken(function: Function) -> Callable[[Any], Any]:
+    if function.name == "intext":
+        return languages.text_in(function.text("language"))
+    if function.name == "bylanguage":
+        tag = function.text("language")
+        return lambda value: {tag: value}
+    if function.name == "alltexts":
+        return languages.texts
+    return languages.admitted(function.text("only"))
 
 
 def _joiner(sep: str) -> Callable[[Sequence[Any]], str | None]:

@@ -28,6 +28,7 @@ class View:
     format: str | None = None
     default: tuple[Any, ...] = ()
     never: bool = False
+    closed: bool = False
     elsewhere: str = ""
     identity: tuple[int, ...] = ()
 
@@ -111,6 +112,7 @@ class _Reader:
             self.result.properties.setdefault(key, []).append(value)
         if certain:
             self.result.required.update(_texts(schema.get("required")))
+            self.result.closed |= schema.get("additionalProperties") is False
         if isinstance(schema.get("items"), (Mapping, bool)):
             self.result.items.append(schema["items"])
 

@@ -177,7 +177,7 @@ def is_many(expression: Expression) -> bool:
     name = expression.function.name
     if name in ("join", "template", "constant"):
         return False
-    return name == "split" or is_many(expression.arguments[0])
+    return name in ("split", "alltexts") or is_many(expression.arguments[0])
 
 
 def reads(expression: Expression) -> tuple[Read, ...]:

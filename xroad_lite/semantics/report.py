@@ -28,7 +28,7 @@ from xroad_lite.semantics.plan import (
     is_many,
     reads,
 )
-from xroad_lite.semantics.values import EXACT
+from xroad_lite.semantics.values import EXACT, Function
 from xroad_lite.semantics.vocabulary import Vocabulary
 
 
@@ -225,7 +225,15 @@ def _status(member: Value | Nested, vocabulary: Vocabulary) -> str:
     one_way = isinstance(expression, FirstOf) or item.array != is_many(expression)
     if picks or one_way or kinds - {"exact"} or _guarded(expression, item):
         return "reversible"
-    return "exact"
+    return "exact" if _same_words(expression, item) else "reversible"
+
+
+def _same_words(expression: Expression, item: Field) -> bool:
+    """Whether texts stand for the same on both sides: one language, one context of IRIs."""
+    if not isinstance(expression, Read):
+        return True
+    end = expression.end
+    return end.language == item.language and end.scope is None and item.scope is None
 
 
 def _guarded(expression: Expression, item: Field) -> bool:
@@ -254,6 +262,8 @@ def _function_kind(expression: Apply, vocabulary: Vocabulary) -> str:
     end = argument.end if isinstance(argument, Read) else None
     if lossy := KINDS[function.name].lossy:
         return lossy
+    if KINDS[function.name].derived:
+        return _spoken_kind(function, end)
     if function.name == "lookup":
         table = vocabulary.counterparts(function.text("from"), function.text("to"))
         return _lookup_kind(table, end)
@@ -262,6 +272,18 @@ def _function_kind(expression: Apply, vocabulary: Vocabulary) -> str:
     if function.name == "cast" and end is not None and end.types == {"boolean"}:
         return "exact"
     return "reversible"
+
+
+def _spoken_kind(function: Function, end: Field | None) -> str:
+    """Of what passes between texts and texts by language: exact when no language can be lost."""
+    if function.name == "bylanguage":
+        return "exact"
+    tags = {tag.lower() for tag in end.languages or ()} if end is not None else set()
+    if function.name == "intext":
+        kept = {function.text("language")}
+    else:
+        kept = {tag.lower() for tag in function.text("only").split(",") if tag}
+    return "exact" if not kept or (tags and tags <= kept) else "narrowed"
 
 
 def _lookup_kind(table: Mapping[str, tuple[str, str]], end: Field | None) -> str:
