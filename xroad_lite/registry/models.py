@@ -50,6 +50,7 @@ Time = Annotated[str, AfterValidator(_is_time)]
 Duration = Annotated[str, AfterValidator(_is_duration)]
 Iri = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+$", max_length=255)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+AgreementName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Texts = dict[str, str]
 """One text per language, by language tag."""
 
@@ -58,24 +59,6 @@ class Document(BaseModel):
     """What all documents share: frozen, unknown fields kept, numbers not taken for texts."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-
-
-class Instance(Document):
-    """``instance.yaml``: what holds for everybody. Durations are ISO 8601, as P30D or PT5M."""
-
-    instance: str = Field(min_length=1, max_length=64)
-    base: Annotated[str, Field(pattern=r"^https?://[^\s]+/$", max_length=128)]
-    title: Texts
-    languages: list[str] = []
-    """Tags of the languages in which everything here is named; those of ``title`` if empty."""
-    authorities: list[str] = Field(min_length=1)
-    """Paths, inside the registry, of PEM certificates of the authorities trusted here."""
-    intermediates: list[str] = []
-    """Paths of PEM certificates below them, for chains and lists of revocations that need them."""
-    max_age: Duration = "P30D"
-    clock_skew: Duration = "PT5M"
-    lag: Duration = "PT24H"
-    grace: Duration = "PT0S"
 
 
 class Period(Document):
@@ -125,6 +108,26 @@ class CertificateEntry(Document):
 
     sha256: Sha256
     revoked: Revocation | None = None
+
+
+class Instance(Document):
+    """``instance.yaml``: what holds for everybody. Durations are ISO 8601, as P30D or PT5M."""
+
+    instance: str = Field(min_length=1, max_length=64)
+    base: Annotated[str, Field(pattern=r"^https?://[^\s]+/$", max_length=128)]
+    title: Texts
+    languages: list[str] = []
+    """Tags of the languages in which everything here is named; those of ``title`` if empty."""
+    authorities: list[str] = Field(min_length=1)
+    """Paths, inside the registry, of PEM certificates of the authorities trusted here."""
+    intermediates: list[str] = []
+    """Paths of PEM certificates below them, for chains and lists of revocations that need them."""
+    max_age: Duration = "P30D"
+    agreement_certificates: list[CertificateEntry] = []
+    """Whose keys approve agreements for the instance's groups."""
+    clock_skew: Duration = "PT5M"
+    lag: Duration = "PT24H"
+    grace: Duration = "PT0S"
 
 
 class Endpoint(Document):
@@ -193,6 +196,8 @@ class Member(Document):
     contact: str
     status: Literal["active", "suspended"] = "active"
     subsystems: list[Subsystem] = []
+    agreement_certificates: list[CertificateEntry] = []
+    """Whose keys approve agreements for this member, and end them."""
 
 
 class LegalBasis(Document):
@@ -200,6 +205,15 @@ class LegalBasis(Document):
 
     text: Texts
     iri: Iri
+
+
+class ServiceLevel(Document):
+    """What the provider promises beside the law: for people, nothing here enforces it."""
+
+    availability: str = ""
+    """As "99.5 %"."""
+    answers_within: Duration | None = None
+    support: str = ""
 
 
 class Agreement(Document):
@@ -211,7 +225,7 @@ class Agreement(Document):
     holds, per message type, JSON Pointers of what may be sent; a type without an entry goes whole.
     """
 
-    agreement: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    agreement: AgreementName
     version: int = Field(ge=1)
     title: Texts
     provider: Party_
@@ -222,11 +236,30 @@ class Agreement(Document):
     legal_basis: LegalBasis
     fields_: dict[str, list[str]] = Field(default={}, alias="fields")
     period: Period
+    drain: Duration = "PT24H"
+    """How long what was sealed in time is still received after the agreement has ended."""
+    endpoints: dict[str, list[Endpoint]] = {}
+    """Of REST services, by code, what may be called; nothing of a service without an entry."""
+    service_level: ServiceLevel | None = None
     max_age: Duration | None = None
     retention: Duration | None = None
     receipt: bool = False
     confidential: bool = False
     open: bool = False
+
+
+class Ending(Document):
+    """``agreements/ended/*.yaml``: that one party has ended an agreement's version.
+
+    From ``at`` nothing more is sealed under it; what was sealed before is received until its
+    ``drain`` has passed. It is in force once the party ``by`` which it is has approved the file.
+    """
+
+    agreement: AgreementName
+    version: int = Field(ge=1)
+    by: Literal["provider", "consumer"]
+    at: Time
+    reason: Texts = {}
 
 
 class Reference(Document):
