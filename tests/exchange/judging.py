@@ -150,17 +150,9 @@ class Instance:
     ) -> Sealed:
         """Prepare honestly under the first snapshot, change the attributes, then seal."""
         snapshot = snapshot or self.first
-        (ready,) = prepare(draft, self.first, speaker, NOW)
+        (ready,) = prepare(draft, self.first, speaker, NOW, new_message_id(at))
         signer = signer or self.signers[speaker]
-        honest = seal_ready(
-            ready,
-            signer,
-            me=speaker,
-            message_id=new_message_id(at),
-            event_id=None,
-            sequence=1,
-            now=at,
-        )
+        honest = seal_ready(ready, signer, sequence=1, now=at)
         attributes = replace(honest.opened.attributes, **{"registry": snapshot.name, **changed})
         content = honest.body if body is None else body
         return seal(attributes, content, signer, issued_at=int(at))

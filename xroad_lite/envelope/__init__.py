@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from xroad_lite.envelope.attributes import MAX_TEXT_BYTES, PROFILE, Attributes
-from xroad_lite.envelope.jws import ALGORITHMS, MAX_CERTIFICATES
+from xroad_lite.envelope.header import ALGORITHMS, MAX_CERTIFICATES, certificate_digests
 from xroad_lite.envelope.sealing import (
     MAX_SEAL_BYTES,
     SALT_BYTES,
     SEAL_TYPE,
     Seal,
     Sealed,
-    certificate_digests,
-    check_attributes,
+    check_sealable,
     data_hash,
     open_seal,
     parse_seal,
     seal,
+    seal_values,
     verify_body,
     verify_seal,
     with_certificates,
@@ -34,11 +34,12 @@ __all__ = [
     "Seal",
     "Sealed",
     "certificate_digests",
-    "check_attributes",
+    "check_sealable",
     "data_hash",
     "open_seal",
     "parse_seal",
     "seal",
+    "seal_values",
     "verify_body",
     "verify_seal",
     "with_certificates",

@@ -49,14 +49,15 @@ _RULES: dict[str, tuple[re.Pattern[str], str]] = {
 _EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Attributes:
     """The CloudEvents 1.0 attributes of one message, all of them text of at most 255 bytes.
 
     ``source`` and ``recipient`` are subsystems; ``type`` is ``domain.name``; ``time`` is when it
     happened (the header's ``iat`` says when it was sealed); ``sequence`` counts per source and
     recipient; ``registry`` names the snapshot that the sender used. Attributes that this version
-    does not know survive in ``extensions``.
+    does not know survive in ``extensions``. Without slots, so that ``attributes_of`` need not set
+    them one by one.
     """
 
     id: str
@@ -88,8 +89,9 @@ class Attributes:
 
     def to_dict(self) -> dict[str, str]:
         """All attributes that are present, by name."""
-        known = {name: getattr(self, name) for name in _NAMES if getattr(self, name) is not None}
-        return known | dict(self.extensions)
+        found = {name: value for name, value in vars(self).items() if value is not None}
+        found.update(found.pop("extensions", ()))
+        return found
 
     def to_json(self) -> bytes:
         """The JSON object that is sealed."""
@@ -97,6 +99,7 @@ class Attributes:
 
 
 _NAMES = tuple(one.name for one in fields(Attributes) if one.name != "extensions")
+_KNOWN = frozenset(_NAMES)
 _REQUIRED = _NAMES[: _NAMES.index("subject")]
 
 
@@ -114,30 +117,33 @@ def read_object(data: bytes, part: str) -> dict[str, Any]:
 def read_attributes(payload: bytes) -> Attributes:
     """A seal's payload, every attribute checked; ``SealError`` names the one that is wrong."""
     found = read_object(payload, "payload")
+    check_values(found)
+    return attributes_of(found)
+
+
+def check_values(found: dict[str, Any]) -> None:
+    """Refuse, with ``SealError``, attributes of which one is missing or has not its form."""
     for name in _REQUIRED:
         if name not in found:
             raise SealError("envelope.attribute", f"the attribute {name} is missing")
     for name, value in found.items():
-        if name not in _REPEATED or not isinstance(value, str):
-            _check_attribute(name, value)
-        else:
+        if name in _REPEATED and isinstance(value, str):
             _check_repeated(name, value)
-    attributes = attributes_of(found)
-    if len(attributes.extensions) > MAX_EXTENSIONS:
+        else:
+            _check_attribute(name, value)
+    if len(found) > MAX_EXTENSIONS and len(found.keys() - _KNOWN) > MAX_EXTENSIONS:
         raise SealError("envelope.attribute", f"more than {MAX_EXTENSIONS} unknown attributes")
-    return attributes
 
 
 def attributes_of(found: dict[str, str]) -> Attributes:
-    """Attributes from a mapping that was checked before."""
-    if found.keys() <= _KNOWN:
-        return Attributes(**found)  # type: ignore[arg-type]  # extensions is no known name
-    known = {name: value for name, value in found.items() if name in _KNOWN}
-    others = tuple((name, value) for name, value in found.items() if name not in _KNOWN)
-    return Attributes(**known, extensions=others)
-
-
-_KNOWN = frozenset(_NAMES)
+    """Attributes from a mapping that ``check_values`` has passed."""
+    if not found.keys() <= _KNOWN:
+        others = tuple((name, value) for name, value in found.items() if name not in _KNOWN)
+        found = {name: value for name, value in found.items() if name in _KNOWN}
+        return Attributes(**found, extensions=others)
+    attributes = object.__new__(Attributes)
+    vars(attributes).update(found)  # what is absent has the class's default
+    return attributes
 
 
 _REPEATED = frozenset(
@@ -164,12 +170,12 @@ def _check_repeated(name: str, value: str) -> None:
 
 
 def _check_attribute(name: str, value: object) -> None:
-    if not _EXTENSION_NAME.fullmatch(name) or name in ("data", "extensions"):
+    if name not in _KNOWN and not _is_extension(name):
         raise SealError(
             "envelope.attribute",
             f"got the attribute name {name!r:.60}: expected up to 20 lower-case letters and digits",
         )
-    if not isinstance(value, str) or len(value.encode()) > MAX_TEXT_BYTES:
+    if not isinstance(value, str) or not _is_short(value):
         raise SealError(
             "envelope.attribute", f"{name} is not a text of at most {MAX_TEXT_BYTES} bytes"
         )
@@ -184,6 +190,17 @@ def _check_attribute(name: str, value: object) -> None:
             times.to_unix(value)
         except (ValueError, OverflowError):
             raise SealError("envelope.attribute", f"{name} is {value!r}: no such time") from None
+
+
+def _is_extension(name: str) -> bool:
+    return bool(_EXTENSION_NAME.fullmatch(name)) and name not in ("data", "extensions")
+
+
+def _is_short(value: str) -> bool:
+    try:
+        return len(value.encode()) <= MAX_TEXT_BYTES
+    except UnicodeEncodeError:  # half a surrogate pair, which no UTF-8 can hold
+        return False
 
 
 _IDENTIFIERS: dict[str, Callable[[str], object]] = {

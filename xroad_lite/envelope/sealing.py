@@ -6,39 +6,77 @@ JAdES baseline B-B (ETSI TS 119 182-1) and is final; docs/formats.md describes i
 
 from __future__ import annotations
 
-import re
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from xroad_lite import strict_json
 from xroad_lite.envelope import jws
-from xroad_lite.envelope.attributes import Attributes, attributes_of, read_attributes
+from xroad_lite.envelope.attributes import (
+    Attributes,
+    attributes_of,
+    check_values,
+    read_attributes,
+)
+from xroad_lite.envelope.encoding import encode
+from xroad_lite.envelope.header import lengthened
 from xroad_lite.errors import SealError
-from xroad_lite.keys import Certificate, Signer, thumbprint
+from xroad_lite.keys import Certificate, Signer
 
 SEAL_TYPE = jws.SEAL.typ
 MAX_SEAL_BYTES = jws.SEAL.limit
 SALT_BYTES = 32
+_ANY_DIGEST = "0" * 43
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(NamedTuple):
     """A seal that has the right form. Whether its signature holds is ``verify_seal``'s to say."""
 
-    token: bytes = field(repr=False)
-    algorithm: str
-    certificate: Certificate
-    chain: tuple[bytes, ...] = field(repr=False)
-    issued_at: int
+    signed: jws.JWS
     attributes: Attributes
-    signing_input: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
-    identity: str
-    """SHA-256 of the signing input, base64url: two seals are one if these are equal."""
+
+    @property
+    def token(self) -> bytes:
+        """As it travels."""
+        return self.signed.token
+
+    @property
+    def algorithm(self) -> str:
+        """JOSE's name: ES256 or EdDSA."""
+        return self.signed.header.algorithm
+
+    @property
+    def certificate(self) -> Certificate:
+        """The one whose key is said to have signed."""
+        return self.signed.header.certificate
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """DER certificates: the signing one first, then intermediates."""
+        return self.signed.header.chain
+
+    @property
+    def issued_at(self) -> int:
+        """When it was sealed, Unix seconds."""
+        return self.signed.header.issued_at
+
+    @property
+    def signing_input(self) -> bytes:
+        """What is signed: header and payload, encoded."""
+        return self.signed.signing_input
+
+    @property
+    def signature(self) -> bytes:
+        """64 bytes."""
+        return self.signed.signature
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the signing input, base64url: two seals are one if these are equal."""
+        return jws.digest(self.signed.signing_input)
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """What travels: the seal, the salt that goes with the body, and the body as it is sent."""
 
     seal: bytes
@@ -55,30 +93,36 @@ def seal(
     *,
     issued_at: int,
     salt: bytes | None = None,
-    checked: bool = False,
 ) -> Sealed:
     """Seal ``body`` under ``attributes``, whose ``datahash`` is filled in here.
 
-    ``issued_at`` is Unix seconds; ``salt`` 32 bytes, drawn here when left out; ``checked`` says
-    that ``check_attributes`` has passed them. Raises ``SealError`` when an attribute has not its
-    form or the seal would be larger than 16 KiB.
+    ``issued_at`` is Unix seconds; ``salt`` 32 bytes, drawn here when left out. Raises ``SealError``
+    when an attribute has not its form or the seal would be larger than 16 KiB.
     """
+    values = attributes.to_dict()
+    check_values(values | {"datahash": _ANY_DIGEST})
+    return seal_values(values, body, signer, issued_at=issued_at, salt=salt)
+
+
+def seal_values(
+    values: dict[str, str],
+    body: bytes,
+    signer: Signer,
+    *,
+    issued_at: int,
+    salt: bytes | None = None,
+) -> Sealed:
+    """As ``seal``, of attributes by name that ``check_sealable`` has passed; in their order."""
     salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
-    complete = attributes.to_dict()
-    complete["datahash"] = data_hash(salt, body)
-    payload = strict_json.dumps(complete)
-    sealed = attributes_of(complete) if checked else read_attributes(payload)
-    signed = jws.sign(payload, signer, jws.SEAL, issued_at=issued_at)
-    return Sealed(signed.token, salt, body, _seal(signed, sealed))
+    values = values | {"datahash": data_hash(salt, body)}
+    signed = jws.sign(strict_json.dumps(values), signer, jws.SEAL, issued_at=issued_at)
+    return Sealed(signed.token, salt, body, Seal(signed, attributes_of(values)))
 
 
-def check_attributes(attributes: Attributes, signer: Signer) -> None:
+def check_sealable(values: dict[str, str], signer: Signer) -> None:
     """Refuse with ``SealError`` what ``seal`` would refuse, without drawing on the key."""
-    complete = attributes.to_dict()
-    complete["datahash"] = "0" * 43
-    payload = strict_json.dumps(complete)
-    read_attributes(payload)
-    jws.check_size(jws.size_of(len(payload), signer, jws.SEAL), jws.SEAL)
+    check_values(values)
+    jws.check_size(jws.size_of(len(strict_json.dumps(values)), signer, jws.SEAL), jws.SEAL)
 
 
 def open_seal(token: bytes | str) -> Seal:
@@ -95,27 +139,13 @@ def open_seal(token: bytes | str) -> Seal:
 
 def parse_seal(token: bytes | str) -> Seal:
     """Check 1: read a seal strictly (``jws.read``), without verifying its signature."""
-    found = jws.read(token, jws.SEAL)
-    return _seal(found, read_attributes(found.payload))
-
-
-def _seal(signed: jws.JWS, attributes: Attributes) -> Seal:
-    return Seal(
-        token=signed.token,
-        algorithm=signed.algorithm,
-        certificate=signed.certificate,
-        chain=signed.chain,
-        issued_at=signed.issued_at,
-        attributes=attributes,
-        signing_input=signed.signing_input,
-        signature=signed.signature,
-        identity=jws.digest(signed.signing_input),
-    )
+    signed = jws.read(token, jws.SEAL)
+    return Seal(signed, read_attributes(signed.payload))
 
 
 def verify_seal(opened: Seal) -> None:
     """Check 4: the signature is by the key of the seal's own certificate, else ``SealError``."""
-    jws.verify(opened)
+    jws.verify(opened.signed)
 
 
 def data_hash(salt: bytes, body: bytes) -> str:
@@ -139,26 +169,14 @@ def without_certificates(opened: Seal) -> tuple[str, str, str]:
 
     For the log, which keeps each certificate once. ``with_certificates`` gives the very bytes back.
     """
-    encoded = opened.token.split(b".")
-    header = jws.decode(encoded[0], "header").decode()
-    for der in opened.chain:
-        header = header.replace(jws.quoted(der), f'"sha256:{thumbprint(der)}"')
-    return header, jws.decode(encoded[1], "payload").decode(), encoded[2].decode()
-
-
-def certificate_digests(header: str) -> list[str]:
-    """The digests that a header of ``without_certificates`` names, in order."""
-    return re.findall(r'"sha256:([A-Za-z0-9_-]{43})"', header)
+    signed = opened.signed
+    signature = signed.token[len(signed.signing_input) + 1 :]
+    return signed.header.short, signed.payload.decode(), signature.decode()
 
 
 def with_certificates(
-    header: str, payload: str, signature: str, certificates: dict[str, bytes]
+    header: str, payload: str, signature: str, certificates: Mapping[str, bytes]
 ) -> bytes:
     """The seal's bytes again, from texts of ``without_certificates`` and DER bytes by digest."""
-    for digest in certificate_digests(header):
-        if digest not in certificates:
-            raise SealError("envelope.certificate", f"the certificate {digest} is not at hand")
-        header = header.replace(f'"sha256:{digest}"', jws.quoted(certificates[digest]))
-    return b".".join(
-        (jws.encode(header.encode()), jws.encode(payload.encode()), signature.encode())
-    )
+    parts = encode(lengthened(header, certificates).encode()), encode(payload.encode())
+    return b".".join((*parts, signature.encode()))

@@ -6,20 +6,22 @@ One message has one recipient, so a publication becomes as many messages as agre
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from xroad_lite import policy, times
-from xroad_lite.envelope import Attributes, Sealed, check_attributes, seal
+from xroad_lite.envelope import PROFILE, Sealed, check_sealable, seal_values
 from xroad_lite.errors import PolicyError, RefusedError, SchemaError, SealError
 from xroad_lite.exchange.compiled import check_valid, compiled_schema
 from xroad_lite.exchange.wire_prefix import wire_prefix
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
-from xroad_lite.registry import SchemaVersion, Snapshot
+from xroad_lite.registry import Agreement, SchemaVersion, Snapshot
+from xroad_lite.schema import CompiledSchema
+
+_ANY_SEQUENCE, _ANY_DIGEST = "0" * 16, "0" * 43
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(NamedTuple):
     """What an adapter wants to say; times are Unix seconds.
 
     ``operation`` is publish, request or reply. A reply names the agreement of what it answers.
@@ -49,17 +51,13 @@ class Ready:
 
     draft: Draft
     recipient: str | None
-    agreement: str
-    purpose: str
-    projection: str | None
-    schema: SchemaVersion
-    content_type: str
     body: bytes
-    registry: str
+    attributes: dict[str, str]
+    """By name, in the order of the seal, all but ``sequence`` and ``datahash`` as they will be."""
 
 
-def prepare(draft: Draft, snapshot: Snapshot, me: str, now: float) -> list[Ready]:
-    """One ready message per recipient.
+def prepare(draft: Draft, snapshot: Snapshot, me: str, now: float, event_id: str) -> list[Ready]:
+    """One ready message per recipient; the first has the event's id as its own.
 
     ``RefusedError`` with the number of the check that every receiver would refuse it by: 2 when the
     registry known here has expired, 6 without an agreement, 8 when the body breaks its schema.
@@ -76,69 +74,48 @@ def prepare(draft: Draft, snapshot: Snapshot, me: str, now: float) -> list[Ready
         version = _schema(draft, snapshot)
         compiled = compiled_schema(snapshot, version)
         check_valid(compiled, version, draft.body)
+        whole = compiled.encode(draft.body)
     except SchemaError as error:
         raise RefusedError(8, error.code, error.message, hint=error.hint) from None
     try:
-        agreements = _agreements(draft, snapshot, me, now)
+        chosen = _agreements(draft, snapshot, me, now)
     except PolicyError as error:
         raise RefusedError(6, error.code, error.message, hint=error.hint) from None
-    return [_ready(draft, snapshot, version, *chosen) for chosen in agreements]
+    prefix = wire_prefix(version) if draft.confluent_prefix else b""
+    common = _common(draft, snapshot, version, me, now) | {
+        "datacontenttype": compiled.content_type,
+        "eventid": event_id if len(chosen) > 1 else None,
+    }
+    ready = []
+    for number, (recipient, iri, purpose) in enumerate(chosen):
+        agreement = snapshot.agreement(iri)
+        assert agreement is not None
+        allowed = agreement.fields_.get(draft.type)
+        own = {
+            "id": new_message_id(now) if number else event_id,
+            "agreement": iri,
+            "purpose": purpose,
+            "recipient": recipient,
+            "projection": policy.projection(agreement, draft.type),
+        }
+        attributes = {name: value for name, value in (common | own).items() if value is not None}
+        body = whole if allowed is None else _projected(draft.body, compiled, version, agreement)
+        ready.append(Ready(draft, recipient, prefix + body, attributes))
+    return ready
 
 
-def seal_ready(
-    ready: Ready,
-    signer: Signer,
-    *,
-    me: str,
-    message_id: str,
-    event_id: str | None,
-    sequence: int,
-    now: float,
-) -> Sealed:
-    """Seal a ready message under its id and its place among those to its recipient.
-
-    Its attributes must have passed ``check_ready``.
-    """
-    attributes = _attributes(ready, me, message_id, event_id, sequence, now)
-    return seal(attributes, ready.body, signer, issued_at=int(now), checked=True)
-
-
-def check_ready(ready: Ready, signer: Signer, *, me: str, now: float) -> None:
+def check_ready(ready: Ready, signer: Signer) -> None:
     """Refuse now, by check 1, what could not be sealed when it commits with other effects."""
-    rehearsed = new_message_id(now)
     try:
-        check_attributes(_attributes(ready, me, rehearsed, rehearsed, 1, now), signer)
+        check_sealable(ready.attributes, signer)
     except SealError as error:
         raise RefusedError(1, error.code, error.message, hint=error.hint) from None
 
 
-def _attributes(
-    ready: Ready, me: str, message_id: str, event_id: str | None, sequence: int, now: float
-) -> Attributes:
-    draft = ready.draft
-    return Attributes(
-        id=message_id,
-        source=me,
-        type=draft.type,
-        time=times.to_text(now if draft.time is None else draft.time),
-        datacontenttype=ready.content_type,
-        dataschema=ready.schema.iri,
-        sequence=f"{sequence:016d}",
-        agreement=ready.agreement,
-        purpose=ready.purpose,
-        registry=ready.registry,
-        subject=draft.subject,
-        recipient=ready.recipient,
-        eventid=event_id,
-        projection=ready.projection,
-        expirytime=None if draft.expires is None else times.to_text(draft.expires),
-        inreplyto=draft.in_reply_to,
-        requesthash=draft.request_hash,
-        userid=draft.user_id,
-        issue=draft.issue,
-        representedparty=draft.represented_party,
-        traceparent=draft.traceparent,
-    )
+def seal_ready(ready: Ready, signer: Signer, *, sequence: int, now: float) -> Sealed:
+    """Seal a ready message, that ``check_ready`` has passed, as this one of its recipient's."""
+    values = ready.attributes | {"sequence": f"{sequence:016d}"}
+    return seal_values(values, ready.body, signer, issued_at=int(now))
 
 
 def _schema(draft: Draft, snapshot: Snapshot) -> SchemaVersion:
@@ -165,45 +142,54 @@ def _agreements(
     return policy.find(snapshot, movement, draft.purpose)
 
 
-def _ready(
-    draft: Draft,
-    snapshot: Snapshot,
-    version: SchemaVersion,
-    recipient: str | None,
-    agreement_iri: str,
-    purpose: str,
-) -> Ready:
-    agreement = snapshot.agreement(agreement_iri)
-    assert agreement is not None
-    compiled = compiled_schema(snapshot, version)
-    value, allowed = draft.body, agreement.fields_.get(draft.type)
+def _common(
+    draft: Draft, snapshot: Snapshot, version: SchemaVersion, me: str, now: float
+) -> dict[str, str | None]:
+    """The attributes in the order of the seal; None stands for what ``prepare`` puts in.
+
+    ``sequence`` and ``datahash``, known only when it is sealed, stand with any value of their form.
+    """
+    return {
+        "id": None,
+        "source": me,
+        "type": draft.type,
+        "time": times.to_text(now if draft.time is None else draft.time),
+        "datacontenttype": None,
+        "dataschema": version.iri,
+        "sequence": _ANY_SEQUENCE,
+        "agreement": None,
+        "purpose": None,
+        "registry": snapshot.name,
+        "datahash": _ANY_DIGEST,
+        "specversion": "1.0",
+        "profile": PROFILE,
+        "subject": draft.subject,
+        "recipient": None,
+        "eventid": None,
+        "projection": None,
+        "expirytime": None if draft.expires is None else times.to_text(draft.expires),
+        "inreplyto": draft.in_reply_to,
+        "requesthash": draft.request_hash,
+        "userid": draft.user_id,
+        "issue": draft.issue,
+        "representedparty": draft.represented_party,
+        "traceparent": draft.traceparent,
+    }
+
+
+def _projected(
+    value: Any, compiled: CompiledSchema, version: SchemaVersion, agreement: Agreement
+) -> bytes:
+    """The body with only the fields that the agreement allows."""
+    value = compiled.project(value, agreement.fields_[version.type])
     try:
-        body = compiled.encode(value)
+        check_valid(compiled, version, value)
+        return compiled.encode(value)
     except SchemaError as error:
-        raise RefusedError(8, error.code, error.message, hint=error.hint) from None
-    if allowed is not None:
-        value = compiled.project(value, allowed)
-        body = compiled.encode(value)
-        try:
-            check_valid(compiled, version, value)
-        except SchemaError as error:
-            raise RefusedError(
-                8,
-                "schema.projection",
-                f"what {agreement.agreement}/{agreement.version} allows of it is not valid alone: "
-                f"{error.message}",
-                hint="the agreement must allow every required field",
-            ) from None
-    if draft.confluent_prefix:
-        body = wire_prefix(version) + body
-    return Ready(
-        draft,
-        recipient,
-        agreement_iri,
-        purpose,
-        policy.projection(agreement, draft.type),
-        version,
-        compiled.content_type,
-        body,
-        snapshot.name,
-    )
+        raise RefusedError(
+            8,
+            "schema.projection",
+            f"what {agreement.agreement}/{agreement.version} allows of it is not valid alone: "
+            f"{error.message}",
+            hint="the agreement must allow every required field",
+        ) from None

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from typing import Any, Protocol
 
 from xroad_lite.exchange import Draft, Ready
-from xroad_lite.identifiers import new_message_id
 from xroad_lite.messagelog import Store
 
 
@@ -23,15 +22,11 @@ class Writer(Protocol):
         """Where everything commits."""
         ...
 
-    def now(self) -> float:
-        """Unix seconds."""
-        ...
-
     def prepare(self, draft: Draft) -> list[Ready]:
         """Check a draft; one ready message per recipient."""
         ...
 
-    def write(self, ready: Sequence[Ready], event_id: str) -> list[int]:
+    def write(self, ready: Sequence[Ready]) -> list[int]:
         """Seal, log and queue, inside the open transaction; gives the log entries."""
         ...
 
@@ -41,14 +36,13 @@ class Effects:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._gathered: list[tuple[str, list[Ready]]] = []
-        self._open = ExitStack()
-        self._uses_sql = False
+        self._gathered: list[list[Ready]] = []
+        self._open: ExitStack | None = None
 
     @property
     def uses_sql(self) -> bool:
         """Whether a transaction is open because SQL was run."""
-        return self._uses_sql
+        return self._open is not None
 
     def publish(
         self,
@@ -95,33 +89,34 @@ class Effects:
 
         Gives the rows. Tables of the node (``xl_…``), transactions and PRAGMA are out of reach.
         """
-        if not self._uses_sql:
+        if self._open is None:
+            self._open = ExitStack()
             self._open.enter_context(self._writer.store.transaction())
-            self._uses_sql = True
         return self._writer.store.guest(statement, values)
 
     def add(self, draft: Draft) -> str:
         """Check a draft now and keep it for the commit; gives its event id."""
-        event_id = new_message_id(self._writer.now())
-        self._gathered.append((event_id, self._writer.prepare(draft)))
-        return event_id
+        ready = self._writer.prepare(draft)
+        self._gathered.append(ready)
+        return ready[0].attributes["id"]
 
     def write(self) -> list[int]:
         """Seal, log and queue what was gathered, inside the open transaction."""
         gathered, self._gathered = self._gathered, []
-        return [
-            index for event_id, ready in gathered for index in self._writer.write(ready, event_id)
-        ]
+        return [index for ready in gathered for index in self._writer.write(ready)]
 
     def commit(self) -> None:
         """Close the transaction that SQL opened, if it did."""
-        self._open.close()
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.close()
 
     def undo(self) -> None:
         """Forget what was gathered and roll SQL back."""
         self._gathered.clear()
-        opened, self._open = self._open, ExitStack()
-        opened.__exit__(_UndoneError, _UndoneError(), None)
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.__exit__(_UndoneError, _UndoneError(), None)
 
 
 class _UndoneError(Exception):

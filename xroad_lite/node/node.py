@@ -25,7 +25,7 @@ from xroad_lite.errors import (
     TransportError,
 )
 from xroad_lite.exchange import Draft, Judgement, Ready, check_readable, prepare, read_again
-from xroad_lite.identifiers import MessageType, SubsystemId
+from xroad_lite.identifiers import MessageType, SubsystemId, new_message_id
 from xroad_lite.messagelog import Store
 from xroad_lite.node.effects import Effects
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription, reply_draft
@@ -85,7 +85,6 @@ class Node:
             self.store,
             self._transport,
             signer,
-            self._me,
             settings.outbox_limit,
             settings.max_body,
         )
@@ -336,13 +335,13 @@ class Node:
     def prepare(self, draft: Draft) -> list[Ready]:
         """Check a draft under the registry of now; one ready message per recipient."""
         now = self.now()
-        ready = prepare(draft, self._registry.current, self._me, now)
-        self._sender.check(ready, now)
+        ready = prepare(draft, self._registry.current, self._me, now, new_message_id(now))
+        self._sender.check(ready)
         return ready
 
-    def write(self, ready: Sequence[Ready], event_id: str) -> list[int]:
+    def write(self, ready: Sequence[Ready]) -> list[int]:
         """Seal, log and queue ready messages, inside the open transaction."""
-        return self._sender.write(ready, event_id, self.now())
+        return self._sender.write(ready, self.now())
 
     # the rest
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from xroad_lite.envelope import Sealed, parse_seal
 from xroad_lite.errors import TransportError
 from xroad_lite.exchange import OpenRequest, Ready, check_ready, seal_ready
-from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
 from xroad_lite.messagelog import Outbox, Outgoing, Store, entries
 from xroad_lite.policy import REPLY, REQUEST
@@ -30,13 +29,12 @@ class Sender:
     """Seals into the log and outbox, and moves the outbox to the transport."""
 
     def __init__(
-        self, store: Store, transport: Transport, signer: Signer, me: str, limit: int, max_body: int
+        self, store: Store, transport: Transport, signer: Signer, limit: int, max_body: int
     ) -> None:
         self._store = store
         self._transport = transport
         self.signer = signer
         """Seals from now on; it changes when the registry lists a newer key of this node."""
-        self._me = me
         self._limit = limit
         self._max_body = max_body
         self.outbox = Outbox(store)
@@ -48,12 +46,11 @@ class Sender:
         self._sent_up_to = -1
         self._postponed_until: float | None = 0.0
 
-    def write(self, ready: Sequence[Ready], event_id: str, now: float) -> list[int]:
+    def write(self, ready: Sequence[Ready], now: float) -> list[int]:
         """Seal, log and queue, in the caller's transaction; gives the log entries.
 
         ``TransportError`` ``transport.outbox_full`` at the outbox's limit: nothing is logged then.
         """
-        indexes = []
         with self._store.transaction():
             if not self.outbox.has_room(len(ready), self._limit):
                 raise TransportError(
@@ -61,13 +58,9 @@ class Sender:
                     f"{len(self.outbox)} messages wait in the outbox: its limit is {self._limit}",
                     hint="see why with: xroad-lite status; then publish again",
                 )
-            shared = event_id if len(ready) > 1 else None
-            for number, one in enumerate(ready):
-                message_id = event_id if number == 0 else new_message_id(now)
-                indexes.append(self._write(one, message_id, shared, now))
-        return indexes
+            return [self._write(one, now) for one in ready]
 
-    def check(self, ready: Sequence[Ready], now: float) -> None:
+    def check(self, ready: Sequence[Ready]) -> None:
         """Refuse now what could not be sealed and sent later, when it commits with other effects.
 
         ``TransportError`` ``transport.too_large`` for a body that no receiver would take;
@@ -80,20 +73,14 @@ class Sender:
                     f"the body has {len(one.body)} bytes: at most {self._max_body}",
                     hint="send a reference to it, or raise max_body at both ends",
                 )
-            check_ready(one, self.signer, me=self._me, now=now)
+            check_ready(one, self.signer)
 
-    def _write(self, ready: Ready, message_id: str, event_id: str | None, now: float) -> int:
-        peer = ready.recipient or _EVERYBODY
-        sealed = seal_ready(
-            ready,
-            self.signer,
-            me=self._me,
-            message_id=message_id,
-            event_id=event_id,
-            sequence=self._store.next_sequence(entries.OUT, peer),
-            now=now,
+    def _write(self, ready: Ready, now: float) -> int:
+        sequence = self._store.next_sequence(entries.OUT, ready.recipient or _EVERYBODY)
+        sealed = seal_ready(ready, self.signer, sequence=sequence, now=now)
+        leaf = entries.message(
+            entries.OUT, now, sealed.opened, registry=ready.attributes["registry"]
         )
-        leaf = entries.message(entries.OUT, now, sealed.opened, registry=ready.registry)
         index = self._store.append_message(
             leaf, sealed.opened, direction=entries.OUT, salt=sealed.salt, body=sealed.body
         )
@@ -116,8 +103,8 @@ class Sender:
                     draft.type,
                     opened.identity,
                     draft.expires,
-                    ready.agreement,
-                    ready.purpose,
+                    opened.attributes.agreement,
+                    opened.attributes.purpose,
                 ),
             )
         if draft.operation == REPLY:
