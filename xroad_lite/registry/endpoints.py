@@ -1,0 +1,62 @@
+"""Whether a call to a REST service is one of those that an agreement lists, as X-Road matches them.
+
+A rule's ``*`` is any one segment of the path, ``**`` any number of them; method ``*`` is any. Paths
+are compared as the provider will read them: a path that two readers could take for two different
+ones matches nothing. Does not decide who may call: ``policy`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import unquote_to_bytes
+
+from xroad_lite.registry.models import Endpoint
+
+_MAX_SEGMENTS = 256
+
+
+def allowed(rules: Iterable[Endpoint], method: str, path: str) -> Endpoint | None:
+    """The first rule that covers the call, if one does. ``path`` has no query."""
+    segments = _segments(path)
+    if segments is None:
+        return None
+    for rule in rules:
+        if rule.method in ("*", method) and _matches(rule.path.split("/")[1:], segments):
+            return rule
+    return None
+
+
+def _segments(path: str) -> list[str] | None:
+    """The decoded segments; None for a path that could be read in two ways."""
+    if not path.startswith("/") or any(one in path for one in "?#\\"):
+        return None
+    encoded = path.split("/")[1:]
+    if len(encoded) > _MAX_SEGMENTS:
+        return None
+    found = []
+    for segment in encoded:
+        try:
+            text = unquote_to_bytes(segment).decode()
+        except UnicodeDecodeError:
+            return None
+        if text in (".", "..") or any(one in "/\\\x7f" or one < " " for one in text):
+            return None
+        found.append(text)
+    if "" in found[:-1]:
+        return None
+    return found
+
+
+def _matches(rule: Sequence[str], path: Sequence[str]) -> bool:
+    """By the reach of the rule's segments so far, so that ``**`` costs no more than its length."""
+    reached = {0}
+    for part in rule:
+        if part == "**":
+            reached = set(range(min(reached), len(path) + 1)) if reached else reached
+        else:
+            reached = {
+                at + 1
+                for at in reached
+                if at < len(path) and (part == path[at] or (part == "*" and path[at]))
+            }
+    return len(path) in reached
