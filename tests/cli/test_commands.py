@@ -151,9 +151,15 @@ def test_dead_letters_by_hand(tmp_path):
 
 def test_ca_makes_what_openssl_accepts(tmp_path):
     """A new authority and a certificate of it, verified by openssl; keys for their owner alone."""
-    asked("ca", "new", tmp_path / "ca")
+    asked("ca", "new", tmp_path / "ca", "--no-passphrase")
     issued, code = asked(
-        "ca", "issue", "CL/GOV/CIVIL/births", tmp_path / "node", "--ca", tmp_path / "ca"
+        "ca",
+        "issue",
+        "CL/GOV/CIVIL/births",
+        tmp_path / "node",
+        "--ca",
+        tmp_path / "ca",
+        "--no-passphrase",
     )
     assert code == 0
     done = subprocess.run(

@@ -10,11 +10,12 @@ import typer
 
 from xroad_lite import __version__
 from xroad_lite.cli import output, vocab_explain, vocab_map, vocab_report
+from xroad_lite.cli.authority import ca_app
 from xroad_lite.cli.broker import broker_app
 from xroad_lite.cli.demo.command import demo
 from xroad_lite.cli.doctor import doctor
 from xroad_lite.cli.init import init
-from xroad_lite.cli.keys import ca_app
+from xroad_lite.cli.keys import keys_app
 from xroad_lite.cli.logs import dead_app, log_app
 from xroad_lite.cli.nodes import request, send, status
 from xroad_lite.cli.registry import registry_app
@@ -43,6 +44,7 @@ def _options(
 
 for command in (demo, init, doctor, send, request, status):
     app.command()(command)
+app.add_typer(keys_app, name="keys")
 app.add_typer(ca_app, name="ca")
 app.add_typer(registry_app, name="registry")
 app.add_typer(broker_app, name="broker")

@@ -19,6 +19,7 @@ from xroad_lite.errors import XRoadError
 
 if TYPE_CHECKING:
     from xroad_lite.node import Settings
+    from xroad_lite.registry import Party, Snapshot
 
 _FREE_BYTES = 1 << 30
 _SOON_SECONDS = 30 * 86_400
@@ -116,7 +117,7 @@ def _transport(settings: Settings) -> _Row:
 
 
 def _node(folder: Path) -> Iterator[_Row]:
-    from xroad_lite.keys import open_signer, read_certificate
+    from xroad_lite.keys import read_certificate
     from xroad_lite.node import Settings
     from xroad_lite.registry import RegistryFolder
 
@@ -127,15 +128,18 @@ def _node(folder: Path) -> Iterator[_Row]:
         yield _Row("node.yaml", "missing", error.message, error.hint)
         return
     try:
-        signer = open_signer(settings.key_uri, settings.path(settings.certificates))
+        snapshot = _newest(settings)
+        party = snapshot.party(settings.subsystem) if snapshot else None
+        signer = settings.keyring().signer(lambda one: _is_listed(party, one), time.time())
         certificate = read_certificate(signer.chain[0])
         left = certificate.not_after - time.time()
         state = "good" if left > _SOON_SECONDS else "missing" if left < 0 else "optional"
-        repair = "" if state == "good" else "xroad-lite ca issue, then list it in the registry"
+        repair = "" if state == "good" else f"xroad-lite keys renew --node {folder}"
         yield _Row("key and certificate", state, f"valid {left / 86_400:.0f} days more", repair)
     except XRoadError as error:
         yield _Row("key and certificate", "missing", error.message, error.hint)
         return
+    yield from _maintenance(party)
     yield _transport(settings)
     try:
         snapshot = RegistryFolder(settings.path(settings.registry)).newest()
@@ -149,11 +153,41 @@ def _node(folder: Path) -> Iterator[_Row]:
         f"snapshot {snapshot.manifest.version}, good {left / 86_400:.0f} days more",
         "" if left > 0 else "xroad-lite registry publish SOURCE FOLDER",
     )
-    party = snapshot.party(settings.subsystem)
-    listed = party is not None and party.certificate(certificate.sha256) is not None
+    listed = _is_listed(snapshot.party(settings.subsystem), certificate.sha256)
     yield _Row(
         "certificate listed in the registry",
         "good" if listed else "missing",
         certificate.sha256[:16] + "…",
         "" if listed else "add it to the member's certificates, then registry publish",
     )
+    yield from _revocation_lists(snapshot)
+
+
+def _newest(settings: Settings) -> Snapshot | None:
+    from xroad_lite.registry import RegistryFolder
+
+    try:
+        return RegistryFolder(settings.path(settings.registry)).newest()
+    except XRoadError:
+        return None  # said by its own row
+
+
+def _is_listed(party: Party | None, sha256: str) -> bool:
+    entry = party.certificate(sha256) if party is not None else None
+    return entry is not None and entry.revoked is None
+
+
+def _maintenance(party: Party | None) -> Iterator[_Row]:
+    for planned in party.maintenance() if party is not None else ():
+        if planned.covers(time.time()):
+            found = f"since {planned.start} until {planned.until or 'further notice'}"
+            yield _Row("not in maintenance", "optional", found, "it ends when the registry says so")
+
+
+def _revocation_lists(snapshot: Snapshot) -> Iterator[_Row]:
+    """A list that its authority should have renewed still revokes, but may lack the newest."""
+    for path, one in snapshot.revocation_lists.items():
+        if one.next_update is not None and one.next_update < time.time():
+            late = (time.time() - one.next_update) / 86_400
+            repair = "fetch the authority's newest into crls/, then registry publish"
+            yield _Row(f"{path} is up to date", "optional", f"{late:.0f} days late", repair)

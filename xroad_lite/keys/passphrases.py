@@ -20,12 +20,11 @@ _MAX_BYTES = 4096
 
 
 def passphrase_from(
-    source: str = DEFAULT, folder: Path = Path(), *, prompt: str = "Passphrase: "
+    source: str = DEFAULT, *, prompt: str = "Passphrase: "
 ) -> Callable[[], bytes | None]:
     """What gives the passphrase when it is needed, once; None where a variable is not set.
 
-    Paths are relative to ``folder``. ``KeysError`` ``keys.passphrase`` when the source is none, or
-    holds nothing.
+    ``KeysError`` ``keys.passphrase`` when the source is none, or holds nothing.
     """
     kind, colon, rest = source.partition(":")
     read = _SOURCES.get(kind)
@@ -35,24 +34,24 @@ def passphrase_from(
             f"got the passphrase source {kind!r:.20}: expected env:NAME, file:PATH, fd:NUMBER "
             "or prompt:",
         )
-    return cache(lambda: read(rest, folder, prompt))
+    return cache(lambda: read(rest, prompt))
 
 
-def _from_environment(name: str, _folder: Path, _prompt: str) -> bytes | None:
+def _from_environment(name: str, _prompt: str) -> bytes | None:
     return os.environ.get(name, "").encode() or None
 
 
-def _from_file(path: str, folder: Path, _prompt: str) -> bytes | None:
+def _from_file(path: str, _prompt: str) -> bytes | None:
     try:
-        with (folder / path).open("rb") as file:
+        with Path(path).open("rb") as file:
             return _line(file.read(_MAX_BYTES), f"file:{path}")
     except OSError as error:
         raise KeysError(
-            "keys.passphrase", f"cannot read the passphrase in {folder / path}: {error.strerror}"
+            "keys.passphrase", f"cannot read the passphrase in {path}: {error.strerror}"
         ) from None
 
 
-def _from_descriptor(number: str, _folder: Path, _prompt: str) -> bytes | None:
+def _from_descriptor(number: str, _prompt: str) -> bytes | None:
     try:
         with os.fdopen(int(number), "rb") as file:
             return _line(file.read(_MAX_BYTES), f"fd:{number}")
@@ -62,7 +61,7 @@ def _from_descriptor(number: str, _folder: Path, _prompt: str) -> bytes | None:
         ) from None
 
 
-def _from_terminal(_name: str, _folder: Path, prompt: str) -> bytes | None:
+def _from_terminal(_name: str, prompt: str) -> bytes | None:
     try:
         return getpass.getpass(prompt).encode() or None
     except EOFError:
@@ -76,7 +75,7 @@ def _line(data: bytes, source: str) -> bytes:
     return found
 
 
-_SOURCES: dict[str, Callable[[str, Path, str], bytes | None]] = {
+_SOURCES: dict[str, Callable[[str, str], bytes | None]] = {
     "env": _from_environment,
     "file": _from_file,
     "fd": _from_descriptor,

@@ -93,9 +93,16 @@ class Settings(BaseModel):
         """A path of these settings, made absolute."""
         return self.folder / name
 
+    def passphrase_source(self) -> str | None:
+        """Where the passphrase comes from, paths made absolute; None for the usual variable."""
+        kind, _, rest = self.passphrase_from.partition(":")
+        if self.passphrase_from == DEFAULT:
+            return None
+        return f"file:{self.folder / rest}" if kind == "file" else self.passphrase_from
+
     def keyring(self) -> Keyring:
         """This node's keys; nothing is opened or asked for yet."""
-        passphrase = passphrase_from(self.passphrase_from, self.folder)
+        passphrase = passphrase_from(self.passphrase_source() or DEFAULT)
         return Keyring(self.key_uri, self.path(self.certificates), passphrase)
 
     @property

@@ -23,7 +23,9 @@ from xroad_lite.keys import (
     KeySigner,
     PublicKey,
     Revoked,
+    Secret,
     algorithm_of,
+    open_key,
     read_certificate,
     write_private,
 )
@@ -70,13 +72,12 @@ class Authority:
         return cls(key, builder.sign(key, hashes.SHA256()))
 
     @classmethod
-    def read(cls, folder: Path, *, passphrase: bytes | None = None) -> Self:
+    def read(cls, folder: Path, *, passphrase: Secret = None) -> Self:
         """Read an authority that ``write`` wrote; ``KeysError`` if there is none."""
         try:
-            key_pem, pem = ((folder / name).read_bytes() for name in _FILES)
-            key = serialization.load_pem_private_key(key_pem, passphrase)
-            certificate = x509.load_pem_x509_certificate(pem)
-        except (OSError, ValueError, TypeError) as error:
+            key = open_key(f"file:{folder / _FILES[0]}", passphrase=passphrase)
+            certificate = x509.load_pem_x509_certificate((folder / _FILES[1]).read_bytes())
+        except (KeysError, OSError, ValueError) as error:
             raise KeysError(
                 "keys.authority",
                 f"there is no usable authority in {folder}: {error}",
