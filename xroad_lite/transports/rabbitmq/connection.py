@@ -45,6 +45,10 @@ class Sink(Protocol):
         """The broker took, or refused, the publishes up to ``tag``, or ``tag`` alone."""
         ...
 
+    def on_read(self) -> None:
+        """What arrived at once has been given; called once for many messages or confirms."""
+        ...
+
 
 class BoundedConnection(pika.SelectConnection):  # type: ignore[misc]
     """A connection on which no message can do harm while it is read."""
@@ -87,30 +91,34 @@ class BoundedConnection(pika.SelectConnection):  # type: ignore[misc]
                 break
             if data[end] != spec.FRAME_END:
                 raise InvalidFrameError("a frame does not end where it says")
-            self._take(kind, channel, data[start:end], data[offset : end + 1])
+            if not self._take(kind, channel, data[start:end]):
+                self._give_to_pika(data[offset : end + 1])
             offset = end + 1
         self._rest = data[offset:]
+        for sink in self.sinks.values():
+            sink.on_read()
 
-    def _take(self, kind: int, channel: int, payload: bytes, whole: bytes) -> None:
+    def _take(self, kind: int, channel: int, payload: bytes) -> bool:
+        """Whether the frame is for a sink; all others are pika's."""
         sink = self.sinks.get(channel)
         if sink is None or kind == spec.FRAME_HEARTBEAT:
-            self._give_to_pika(whole)
-        elif kind == spec.FRAME_METHOD:
-            self._take_method(channel, sink, payload, whole)
-        else:
-            self._take_content(channel, sink, kind, payload)
+            return False
+        if kind == spec.FRAME_METHOD:
+            return self._take_method(channel, sink, payload)
+        self._take_content(channel, sink, kind, payload)
+        return True
 
-    def _take_method(self, channel: int, sink: Sink, payload: bytes, whole: bytes) -> None:
+    def _take_method(self, channel: int, sink: Sink, payload: bytes) -> bool:
         (method,) = _METHOD_ID.unpack_from(payload)
         if method in _WITH_CONTENT:
-            self.frames_received += 1
             self._content[channel] = Content(payload, sink.max_body + 1)
         elif method in (_ACK, _NACK):
-            self.frames_received += 1
             tag, bits = _CONFIRM.unpack_from(payload, 4)
             sink.on_confirm(tag, bool(bits & 1), method == _ACK)
         else:
-            self._give_to_pika(whole)
+            return False
+        self.frames_received += 1
+        return True
 
     def _take_content(self, channel: int, sink: Sink, kind: int, payload: bytes) -> None:
         self.frames_received += 1

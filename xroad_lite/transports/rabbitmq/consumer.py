@@ -182,7 +182,11 @@ class Consumer:
         self._deliveries.append(
             Delivery(self._last, lane, content.seal, content.salt, content.body)
         )
-        self._notify()
+
+    def on_read(self) -> None:
+        """Deliveries that came together are all here."""
+        if self._deliveries:
+            self._notify()
 
 
 class Acknowledged:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 
 from xroad_lite.envelope import MAX_SEAL_BYTES, SALT_BYTES
 
@@ -15,6 +16,9 @@ FRAME_MAX = 131_072
 """The largest frame that is negotiated, in bytes."""
 
 OVERHEAD = 8
+METHOD, HEADER, BODY = 1, 2, 3
+"""Kinds of frames."""
+
 MAX_FIELDS = 256
 """A header table with more fields is not read."""
 
@@ -34,23 +38,23 @@ _FIXED = dict(zip(b"tbBsuUIifLldTDV", (1, 1, 1, 2, 2, 2, 4, 4, 4, 8, 8, 8, 8, 5,
 _MEASURED = frozenset(b"SxAF")
 
 
+def frame(kind: int, channel: int, payload: bytes) -> bytes:
+    """A frame around its payload."""
+    return b"%s%s%s" % (_FRAME.pack(kind, channel, len(payload)), payload, _END)
+
+
+@lru_cache(maxsize=256)
 def publish_method(channel: int, exchange: str, key: str, *, mandatory: bool) -> bytes:
     """The frame of ``basic.publish``."""
     payload = _PUBLISH + _short(exchange.encode()) + _short(key.encode()) + bytes([mandatory])
-    return _FRAME.pack(1, channel, len(payload)) + payload + _END
+    return frame(METHOD, channel, payload)
 
 
 def content_header(
-    channel: int,
-    size: int,
-    *,
-    content_type: str,
-    message_id: str,
-    type_: str,
-    table: bytes,
+    size: int, *, content_type: str, message_id: str, type_: str, table: bytes
 ) -> bytes:
-    """The frame of a content header, for a persistent message of ``size`` bytes."""
-    payload = b"".join(
+    """The payload of a content header frame, for a persistent message of ``size`` bytes."""
+    return b"".join(
         (
             _HEADER.pack(60, 0, size, _OUR_FLAGS),
             _short(content_type.encode()),
@@ -61,7 +65,6 @@ def content_header(
             _short(type_.encode()),
         )
     )
-    return _FRAME.pack(2, channel, len(payload)) + payload + _END
 
 
 def header_table(seal: bytes, salt: bytes, mirrored: Mapping[str, str]) -> bytes:
@@ -69,19 +72,19 @@ def header_table(seal: bytes, salt: bytes, mirrored: Mapping[str, str]) -> bytes
     parts = [b"\x04sealx", _LONG.pack(len(seal)), seal, b"\x04saltx", _LONG.pack(len(salt)), salt]
     for name, value in mirrored.items():
         text = value.encode()
-        parts += (_short(f"ce-{name}".encode()), b"S", _LONG.pack(len(text)), text)
+        parts += (_field(name), _LONG.pack(len(text)), text)
     return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _field(name: str) -> bytes:
+    return _short(f"ce-{name}".encode()) + b"S"
 
 
 def body_frames(channel: int, body: bytes, frame_max: int) -> list[bytes]:
     """The frames of a body; none for an empty one."""
     step = frame_max - OVERHEAD
-    if len(body) <= step:
-        return [_FRAME.pack(3, channel, len(body)), body, _END] if body else []
-    frames = []
-    for start in range(0, len(body), step):
-        frames += body_frames(channel, body[start : start + step], frame_max)
-    return frames
+    return [frame(BODY, channel, body[start : start + step]) for start in range(0, len(body), step)]
 
 
 def read_content_header(payload: bytes) -> tuple[int, bytes, bytes]:
@@ -123,7 +126,7 @@ def read_delivery(method: bytes) -> tuple[str, int]:
 
 def acknowledgement(channel: int, tag: int, *, multiple: bool) -> bytes:
     """The frame of ``basic.ack``."""
-    return _FRAME.pack(1, channel, 13) + _ACK + _TAG.pack(tag) + bytes([multiple]) + _END
+    return frame(METHOD, channel, _ACK + _TAG.pack(tag) + bytes([multiple]))
 
 
 def _read_properties(payload: bytes) -> dict[bytes, bytes]:
@@ -161,6 +164,8 @@ def _read_table(payload: bytes, offset: int, end: int) -> dict[bytes, bytes]:
             if name in found or kind not in b"Sx":
                 break
             found[name] = payload[start : min(offset, start + _WANTED[name])]
+            if len(found) == len(_WANTED):
+                return found
     return {}
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from xroad_lite.transports.contract import Outcome, Parcel
+from xroad_lite.transports.contract import Outcome
+from xroad_lite.transports.rabbitmq.letters import Letter
 
 
 class Probation:
@@ -19,23 +20,23 @@ class Probation:
     def __init__(self) -> None:
         self.parked = 0
         self._proven: set[str] = set()
-        self._probing: dict[str, deque[Parcel]] = {}
+        self._probing: dict[str, deque[Letter]] = {}
         self._refused: dict[str, Outcome] = {}
 
-    def admit(self, key: str, parcel: Parcel) -> Outcome | None:
+    def admit(self, key: str, letter: Letter) -> Outcome | None:
         """CONFIRMED: it may be sent; None: it is parked here; else its outcome without sending."""
         if key in self._proven:
             return Outcome.CONFIRMED
         if key in self._refused:
             return self._refused[key]
         if key in self._probing:
-            self._probing[key].append(parcel)
+            self._probing[key].append(letter)
             self.parked += 1
             return None
         self._probing[key] = deque()
         return Outcome.CONFIRMED
 
-    def settle(self, key: str, outcome: Outcome) -> deque[Parcel]:
+    def settle(self, key: str, outcome: Outcome) -> deque[Letter]:
         """What became of a parcel that was sent; gives back those that were parked behind it.
 
         They are next when it was CONFIRMED, else they have the same outcome.
@@ -53,9 +54,9 @@ class Probation:
         """The caller knows all outcomes so far."""
         self._refused.clear()
 
-    def reset(self) -> list[Parcel]:
+    def reset(self) -> list[Letter]:
         """The channel is gone; gives back all that was parked."""
-        parked = [parcel for some in self._probing.values() for parcel in some]
+        parked = [letter for some in self._probing.values() for letter in some]
         self.parked = 0
         self._proven.clear()
         self._probing.clear()

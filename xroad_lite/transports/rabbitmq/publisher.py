@@ -15,10 +15,11 @@ from itertools import takewhile
 from typing import Any
 
 from xroad_lite.errors import TransportError
-from xroad_lite.transports.contract import Outcome, Parcel
+from xroad_lite.transports.contract import Outcome
 from xroad_lite.transports.rabbitmq import frames, names
 from xroad_lite.transports.rabbitmq.address import Address
 from xroad_lite.transports.rabbitmq.connection import BoundedConnection, Content
+from xroad_lite.transports.rabbitmq.letters import Letter
 from xroad_lite.transports.rabbitmq.link import Link, LinkState
 from xroad_lite.transports.rabbitmq.probation import Probation
 from xroad_lite.transports.rabbitmq.probe import Answer, Probe
@@ -41,16 +42,6 @@ class Window:
     backlog: int = 4_000
 
 
-@dataclass(slots=True)
-class _Sent:
-    tag: int
-    size: int
-    key: str
-    message_id: str
-    at: float
-    returned: bool = False
-
-
 class Publisher:
     """The publishing half of a transport. ``hand_over`` and ``take_outcomes`` are for any thread,
     all else happens in the I/O thread."""
@@ -65,8 +56,8 @@ class Publisher:
         self._window = window
         self._notify = notify
         self._lock = threading.Lock()
-        self._waiting: deque[Parcel] = deque()
-        self._sent: dict[int, _Sent] = {}
+        self._waiting: deque[Letter] = deque()
+        self._sent: dict[int, Letter] = {}
         self._sent_bytes = 0
         self._number = 0
         self._outcomes: list[tuple[int, Outcome]] = []
@@ -113,21 +104,21 @@ class Publisher:
         held = len(self._waiting) + self._probation.parked + len(self._sent)
         return max(0, self._window.backlog - held)
 
-    def hand_over(self, parcels: Sequence[Parcel]) -> None:
-        """Take all of these parcels, in order, or none: ``transport.full``."""
+    def hand_over(self, letters: Sequence[Letter]) -> None:
+        """Take all of these letters, in order, or none: ``transport.full``."""
         with self._lock:
             if self._fenced:
-                self._outcomes += [(parcel.tag, Outcome.LOST) for parcel in parcels]
+                self._outcomes += [(letter.tag, Outcome.LOST) for letter in letters]
                 self._notify()
                 return
-            if len(parcels) > self.room:
+            if len(letters) > self.room:
                 raise TransportError(
                     "transport.full",
-                    f"got {len(parcels)} parcels: there is room for {self.room} until the broker "
+                    f"got {len(letters)} parcels: there is room for {self.room} until the broker "
                     "confirms earlier ones",
                     hint="wait for outcomes; see the transport's status",
                 )
-            self._waiting.extend(parcels)
+            self._waiting.extend(letters)
 
     def take_outcomes(self) -> list[tuple[int, Outcome]]:
         """The outcomes since the last call; with them a loss has been seen."""
@@ -142,44 +133,35 @@ class Publisher:
         channel, connection = self._channel, self._channel and self._channel.connection
         if channel is None or not channel.is_open or self.state.blocked:
             return
+        with self._lock:  # a letter is in one of the places at any moment
+            letters = list(self._next_letters())
         parts: list[bytes] = []
         size = 0
-        for parcel in self._next_parcels():
-            parts += self._write(parcel, channel.channel_number, connection.frame_max)
-            size += len(parcel.body) + len(parcel.seal)
+        for letter in letters:
+            parts += letter.frames(channel.channel_number, self.exchange, connection.frame_max)
+            size += len(letter.header) + len(letter.body)
             if size > _CHUNK:
                 connection.emit(b"".join(parts))
                 parts, size = [], 0
         if parts:
             connection.emit(b"".join(parts))
 
-    def _next_parcels(self) -> Iterator[Parcel]:
-        window = self._window
+    def _next_letters(self) -> Iterator[Letter]:
+        window, now = self._window, time.monotonic()
         while self._waiting and len(self._sent) < (1 if self._careful else window.parcels):
             if self._sent_bytes >= window.bytes:
                 return
-            with self._lock:  # a parcel is in one of the places at any moment
-                parcel = self._waiting.popleft()
-                key = names.routing_key(parcel.recipient, parcel.lane)
-                verdict = self._probation.admit(key, parcel)
-                if verdict is Outcome.CONFIRMED:
-                    self._number += 1
-                    self._sent[self._number] = _sent(parcel, key)
-                elif verdict is not None:
-                    self._outcomes.append((parcel.tag, verdict))
-                    self._notify()
+            letter = self._waiting.popleft()
+            verdict = self._probation.admit(letter.key, letter)
             if verdict is Outcome.CONFIRMED:
-                self._sent_bytes += len(parcel.body)
-                yield parcel
-
-    def _write(self, parcel: Parcel, channel: int, frame_max: int) -> list[bytes]:
-        sent = self._sent[self._number]
-        mandatory = parcel.recipient is not None
-        return [
-            frames.publish_method(channel, self.exchange, sent.key, mandatory=mandatory),
-            message_header(parcel, channel, sent.message_id),
-            *frames.body_frames(channel, parcel.body, frame_max),
-        ]
+                self._number += 1
+                self._sent[self._number] = letter
+                self._sent_bytes += len(letter.body)
+                letter.sent_at = now
+                yield letter
+            elif verdict is not None:
+                self._outcomes.append((letter.tag, verdict))
+                self._notify()
 
     def _opened(self, connection: BoundedConnection) -> None:
         def answered(answers: dict[str, Answer]) -> None:
@@ -227,7 +209,7 @@ class Publisher:
         if self._rejections.overdue(now):
             self._rejections.renewed()
             self._link.drop("rejected for a while: trying a new connection", at_once=True)
-        elif oldest and not self.state.blocked and now - oldest.at > self._patience:
+        elif oldest and not self.state.blocked and now - oldest.sent_at > self._patience:
             self._link.drop(f"no confirm within {self._patience:.0f} s", at_once=True)
             self._patience = min(LONGEST_STALL, 2 * self._patience)
         else:
@@ -257,7 +239,7 @@ class Publisher:
             outcome = Outcome.REJECTED if alone else Outcome.LOST
             self._outcomes += [(sent.tag, outcome) for sent in self._sent.values()]
             held = [*self._probation.reset(), *self._waiting]
-            self._outcomes += [(parcel.tag, Outcome.LOST) for parcel in held]
+            self._outcomes += [(letter.tag, Outcome.LOST) for letter in held]
             self._sent.clear()
             self._waiting.clear()
             self._sent_bytes = 0
@@ -268,24 +250,28 @@ class Publisher:
         numbers = _up_to(self._sent, tag) if multiple else [tag]
         with self._lock:
             for number in numbers:
-                sent = self._sent.pop(number, None)
-                if sent is None:
+                letter = self._sent.pop(number, None)
+                if letter is None:
                     continue
-                self._sent_bytes -= sent.size
+                self._sent_bytes -= len(letter.body)
                 self._careful = max(0, self._careful - 1)
-                self._rejections.note(sent.key, sent.at, taken=taken)
-                self._settle(sent, Outcome.CONFIRMED if taken else Outcome.REJECTED)
-        self._notify()
-        self.pump()
+                self._rejections.note(letter.key, letter.sent_at, taken=taken)
+                self._settle(letter, Outcome.CONFIRMED if taken else Outcome.REJECTED)
 
-    def _settle(self, sent: _Sent, outcome: Outcome) -> None:
-        outcome = Outcome.UNROUTABLE if sent.returned else outcome
-        parked = self._probation.settle(sent.key, outcome)
-        self._outcomes.append((sent.tag, outcome))
+    def on_read(self) -> None:
+        """All confirms that came together are known: tell of them, and use the room they made."""
+        if self._outcomes:
+            self._notify()
+            self.pump()
+
+    def _settle(self, letter: Letter, outcome: Outcome) -> None:
+        outcome = Outcome.UNROUTABLE if letter.returned else outcome
+        parked = self._probation.settle(letter.key, outcome)
+        self._outcomes.append((letter.tag, outcome))
         if outcome is Outcome.CONFIRMED:
             self._waiting.extendleft(reversed(parked))
         else:
-            self._outcomes += [(parcel.tag, outcome) for parcel in parked]
+            self._outcomes += [(one.tag, outcome) for one in parked]
 
     def on_content(self, content: Content) -> None:
         """A parcel came back as unroutable; its confirm follows."""
@@ -296,24 +282,5 @@ class Publisher:
                 return
 
 
-def message_header(parcel: Parcel, channel: int, message_id: str) -> bytes:
-    """The content header of a parcel, as docs/rabbitmq.md describes it."""
-    attributes = parcel.attributes
-    mirrored = {name: value for name, value in attributes.items() if name != "datacontenttype"}
-    return frames.content_header(
-        channel,
-        len(parcel.body),
-        content_type=attributes.get("datacontenttype", "application/octet-stream"),
-        message_id=message_id,
-        type_=attributes.get("type", parcel.lane),
-        table=frames.header_table(parcel.seal, parcel.salt, mirrored),
-    )
-
-
-def _sent(parcel: Parcel, key: str) -> _Sent:
-    message_id = parcel.attributes.get("id", str(parcel.tag))
-    return _Sent(parcel.tag, len(parcel.body), key, message_id, time.monotonic())
-
-
-def _up_to(numbers: dict[int, _Sent], last: int) -> list[int]:
+def _up_to(numbers: dict[int, Letter], last: int) -> list[int]:
     return list(takewhile(lambda number: number <= last, numbers))

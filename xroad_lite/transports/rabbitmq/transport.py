@@ -15,16 +15,13 @@ from pathlib import Path
 from pika.adapters.select_connection import IOLoop
 
 from xroad_lite import times
-from xroad_lite.envelope import MAX_SEAL_BYTES, MAX_TEXT_BYTES, SALT_BYTES
-from xroad_lite.errors import TransportError
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.transports.contract import MAX_BODY_BYTES, Delivery, Outcome, Parcel
-from xroad_lite.transports.rabbitmq import names
 from xroad_lite.transports.rabbitmq.address import parse_address
 from xroad_lite.transports.rabbitmq.consumer import Consumer
-from xroad_lite.transports.rabbitmq.publisher import Publisher, Window, message_header
+from xroad_lite.transports.rabbitmq.letters import written
+from xroad_lite.transports.rabbitmq.publisher import Publisher, Window
 
-MAX_HEADER_BYTES = 32_768
 RECEIVE_MEMORY = 256 * 1_048_576
 _CLOSE_SECONDS = 2.0
 _log = logging.getLogger(__name__)
@@ -70,9 +67,7 @@ class RabbitTransport:
 
     def send(self, parcels: Sequence[Parcel]) -> None:
         """Hand over parcels: all, or none with ``transport.too_large`` or ``transport.full``."""
-        for parcel in parcels:
-            self._check(parcel)
-        self._publisher.hand_over(parcels)
+        self._publisher.hand_over([written(parcel, self._max_body) for parcel in parcels])
         self._soon(self._publisher.pump)
 
     def outcomes(self) -> list[tuple[int, Outcome]]:
@@ -137,21 +132,6 @@ class RabbitTransport:
             self._soon(self._end)
             self._thread.join(_CLOSE_SECONDS + 1.0)
 
-    def _check(self, parcel: Parcel) -> None:
-        names.routing_key(parcel.recipient, parcel.lane)
-        for name, size, limit in (
-            ("body", len(parcel.body), self._max_body),
-            ("seal", len(parcel.seal), MAX_SEAL_BYTES),
-            ("salt", len(parcel.salt), SALT_BYTES),
-            ("attribute", max(map(_length, parcel.attributes.items()), default=0), MAX_TEXT_BYTES),
-            ("header", len(message_header(parcel, 1, "")) + MAX_TEXT_BYTES, MAX_HEADER_BYTES),
-        ):
-            if size > limit:
-                raise TransportError(
-                    "transport.too_large",
-                    f"parcel {parcel.tag}: the {name} has {size} bytes: at most {limit}",
-                )
-
     def _soon(self, call: Callable[[], None]) -> None:
         self._loop.add_callback_threadsafe(call)
 
@@ -182,8 +162,3 @@ class RabbitTransport:
 
 def _missing(entry: tuple[str, str]) -> str:
     return f"queue {entry[0]}: {entry[1]}"
-
-
-def _length(attribute: tuple[str, str]) -> int:
-    name, value = attribute
-    return max(len(name.encode()) + 3, len(value.encode()))
