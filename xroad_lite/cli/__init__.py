@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from xroad_lite import __version__
-from xroad_lite.cli import output, vocab_explain, vocab_map, vocab_report
+from xroad_lite.cli import log_meaning, output, vocab_check, vocab_explain, vocab_map, vocab_report
 from xroad_lite.cli.authority import ca_app
 from xroad_lite.cli.broker import broker_app
 from xroad_lite.cli.demo.command import demo
@@ -19,6 +19,7 @@ from xroad_lite.cli.keys import keys_app
 from xroad_lite.cli.logs import dead_app, log_app
 from xroad_lite.cli.nodes import request, send, status
 from xroad_lite.cli.registry import registry_app
+from xroad_lite.cli.schema import schema_app
 from xroad_lite.cli.vocab import vocab_app
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ for command in (demo, init, doctor, send, request, status):
 app.add_typer(keys_app, name="keys")
 app.add_typer(ca_app, name="ca")
 app.add_typer(registry_app, name="registry")
+app.add_typer(schema_app, name="schema")
 app.add_typer(broker_app, name="broker")
 app.add_typer(log_app, name="log")
 app.add_typer(dead_app, name="dead")

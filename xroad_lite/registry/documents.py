@@ -18,6 +18,8 @@ from xroad_lite.registry.models import Document
 from xroad_lite.registry.yaml_values import Path
 
 MAX_DOCUMENT_BYTES = 1_048_576
+MAX_VOCABULARY_BYTES = 16 * MAX_DOCUMENT_BYTES
+"""Code lists of a State are long; what is longer than this is better split by domain."""
 
 _D = TypeVar("_D", bound=Document)
 
@@ -86,6 +88,11 @@ def read_json(path: str, data: bytes, *, limit: int = MAX_DOCUMENT_BYTES) -> Any
     except strict_json.StrictJSONError as error:
         line, column = places.json_fault(data)
         raise DocumentError("registry.json", path, line, column, str(error)) from None
+
+
+def limit_of(path: str) -> int:
+    """How many bytes the file at ``path`` may have."""
+    return MAX_VOCABULARY_BYTES if path.endswith((".ttl", ".tsv")) else MAX_DOCUMENT_BYTES
 
 
 def check_size(path: str, data: bytes, limit: int = MAX_DOCUMENT_BYTES) -> None:

@@ -13,10 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xroad_lite.errors import RegistryError
-from xroad_lite.registry.documents import MAX_DOCUMENT_BYTES
+from xroad_lite.registry.documents import limit_of
 from xroad_lite.registry.snapshot import MAX_MANIFEST_BYTES, Manifest, Snapshot
-
-_SOURCE_ENDINGS = {".yaml", ".json", ".avsc", ".ttl", ".tsv", ".rdf", ".pem", ".crl"}
 
 
 class RegistryFolder:
@@ -45,7 +43,7 @@ class RegistryFolder:
         """The snapshot of one version, every file verified."""
         manifest = self.manifest(version)
         files = {
-            path: self._read(self._object_path(sha256), MAX_DOCUMENT_BYTES)
+            path: self._read(self._object_path(sha256), limit_of(path))
             for path, (_, sha256) in manifest.files.items()
         }
         return Snapshot(manifest, files)
@@ -96,30 +94,6 @@ class RegistryFolder:
         if len(data) > limit:
             raise RegistryError("registry.too_large", f"{path} has more than {limit} bytes")
         return data
-
-
-def read_source(path: Path) -> dict[str, bytes]:
-    """All documents of a registry's source directory, by relative path.
-
-    Symbolic links are refused: what is published lies in the directory itself.
-    """
-    if not path.is_dir():
-        raise RegistryError("registry.out_of_reach", f"there is no directory {path}")
-    files = {}
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(one for one in folders if not one.startswith("."))
-        for name in sorted([*folders, *names]):
-            one = Path(folder) / name
-            relative = one.relative_to(path).as_posix()
-            if one.is_symlink():
-                raise RegistryError("registry.symbolic_link", f"{relative} is a symbolic link")
-            if one.is_file() and one.suffix in _SOURCE_ENDINGS:
-                if one.stat().st_size > MAX_DOCUMENT_BYTES:
-                    raise RegistryError(
-                        "registry.too_large", f"{relative} is beyond {MAX_DOCUMENT_BYTES} bytes"
-                    )
-                files[relative] = one.read_bytes()
-    return files
 
 
 def _write_once(path: Path, data: bytes) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from xroad_lite.errors import RegistryError
-from xroad_lite.registry.documents import MAX_DOCUMENT_BYTES
+from xroad_lite.registry.documents import limit_of
 
 MAX_ENTRIES: Final = 100_000
 """How many names a source may hold."""
@@ -156,6 +156,7 @@ def _is_name(relative: str) -> bool:
 
 
 def _read(relative: str, path: Path, faults: list[SourceFault]) -> bytes | None:
+    limit = limit_of(relative)
     try:
         descriptor = os.open(path, _OPEN)
         with os.fdopen(descriptor, "rb") as file:
@@ -163,13 +164,13 @@ def _read(relative: str, path: Path, faults: list[SourceFault]) -> bytes | None:
             if not stat.S_ISREG(status.st_mode):  # it was changed since it was listed
                 faults.append(_fault(relative, "no_file", f"is {_kind(status.st_mode)}"))
                 return None
-            data = file.read(MAX_DOCUMENT_BYTES + 1)
+            data = file.read(limit + 1)
     except OSError as error:
         faults.append(_fault(relative, "unreadable", f"cannot be read: {error.strerror}"))
         return None
-    if len(data) > MAX_DOCUMENT_BYTES:
+    if len(data) > limit:
         size = max(status.st_size, len(data))
-        problem = f"has {size:,} bytes: expected at most {MAX_DOCUMENT_BYTES:,}"
+        problem = f"has {size:,} bytes: expected at most {limit:,}"
         faults.append(_fault(relative, "too_large", problem))
         return None
     return data

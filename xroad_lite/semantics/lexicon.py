@@ -83,12 +83,13 @@ def read_lexicon(files: Mapping[str, bytes]) -> dict[str, Entry]:
     """
     found: dict[str, Entry] = {}
     for path in sorted(path for path in files if path.endswith(".ttl")):
-        for entry in _entries(parsed(path, files[path]), path):
+        for entry in entries(parsed(path, files[path]), path):
             found.setdefault(entry.iri, entry)
     return found
 
 
-def _entries(graph: Graph, path: str) -> Iterator[Entry]:
+def entries(graph: Graph, path: str) -> Iterator[Entry]:
+    """The terms that the graph of one file declares, in the order of their IRIs."""
     from rdflib import URIRef
 
     kinds: dict[URIRef, set[str]] = {}
