@@ -16,7 +16,9 @@ from xroad_lite.stewardship.checking.agreements import check_agreements
 from xroad_lite.stewardship.checking.certificates import check_authorities, check_certificates
 from xroad_lite.stewardship.checking.findings import Finding, Severity, located
 from xroad_lite.stewardship.checking.members import check_groups, check_instance, check_members
+from xroad_lite.stewardship.checking.own_groups import check_own_groups
 from xroad_lite.stewardship.checking.reading import Reading, read_all
+from xroad_lite.stewardship.checking.revocations import check_revocation_lists
 from xroad_lite.stewardship.checking.schemas import check_numbers, check_subjects, check_versions
 from xroad_lite.stewardship.checking.vocabularies import check_purposes, check_vocabularies
 from xroad_lite.stewardship.checking.wording import check_wording
@@ -35,6 +37,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_versions,
     check_numbers,
     check_agreements,
+    check_own_groups,
+    check_revocation_lists,
     check_vocabularies,
     check_purposes,
 )
