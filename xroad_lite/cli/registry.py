@@ -7,34 +7,59 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
+from xroad_lite.cli import findings as findings_output
 from xroad_lite.cli import options, output
+from xroad_lite.cli.findings import Form
 
-registry_app = typer.Typer(no_args_is_help=True, help="The registry: check, publish.")
+registry_app = typer.Typer(no_args_is_help=True, help="The registry: check, publish, export.")
 
 _Source = Annotated[Path, typer.Argument(help="The directory with instance.yaml, members/, …")]
 
 
 @registry_app.command("check")
 @output.command
-def check(source: _Source, json: options.Json = False) -> None:
-    """Check a registry's documents whole; exit code 1 if anything is wrong."""
-    from xroad_lite.registry import read_source
-    from xroad_lite.stewardship import check_registry
+def check(
+    source: _Source,
+    form: Annotated[
+        Form, typer.Option("--format", help="For people, or for the pages of a code review.")
+    ] = Form.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as wrong.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Check a registry's documents whole; exit code 1 if anything is wrong.
 
-    documents = read_source(source)
-    findings = check_registry(documents, now=time.time())
-    shown = [{"path": one.path, "code": one.code, "message": one.message} for one in findings]
+    Needs no key: run it in every pull request.
+    """
+    from xroad_lite.stewardship import check_source
 
-    def people() -> None:
-        for one in findings:
-            output.out.print(f"[bold red]wrong[/] {escape(str(one))}", soft_wrap=True)
-        output.out.print(f"{len(documents)} documents, {len(findings)} findings")
-
-    output.give({"ok": not findings, "documents": len(documents), "findings": shown}, people)
-    if findings:
+    with output.progress("checking") as tell:
+        findings, documents = check_source(source, now=time.time(), progress=tell)
+    counts = findings_output.counted(findings)
+    failed = counts["wrong"] > 0 or (strict and counts["warning"] > 0)
+    if json:
+        shown = [findings_output.as_json(one) for one in findings]
+        counted = {"wrong": counts["wrong"], "warnings": counts["warning"], "notes": counts["note"]}
+        value = {"ok": not failed, "documents": documents, **counted, "findings": shown}
+        output.write_json(value)
+    else:
+        findings_output.write(findings, form, source)
+        if form is Form.TEXT:
+            output.out.print(_summary(documents, counts), highlight=False)
+    if failed:
         raise typer.Exit(output.FOUND_WRONG)
+
+
+def _summary(documents: int, counts: dict[str, int]) -> str:
+    told = [
+        f"{number} {name}{_ENDINGS[name] if number > 1 else ''}"
+        for name, number in counts.items()
+        if number
+    ]
+    return f"{documents} documents: {', '.join(told) or 'nothing to say against them'}"
+
+
+_ENDINGS = {"wrong": "", "warning": "s", "note": "s"}
 
 
 @registry_app.command("publish")

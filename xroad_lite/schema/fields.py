@@ -169,10 +169,9 @@ class _Avro:
     resources: Mapping[str, Any]
     found: list[Field] = field(default_factory=list)
     _named: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
+    _all_declared: bool = False
 
     def __post_init__(self) -> None:
-        for resource in self.resources.values():
-            self._declare(resource, None, "")
         self._declare(self.document, "", "")
         self._add(self.document, "", "", "", {}, {}, "", required=True, personal=False, open_=())
 
@@ -194,14 +193,25 @@ class _Avro:
         for index, item in enumerate(schema.get("fields", ())):
             self._declare(item.get("type"), _join(at, "fields", str(index), "type"), space)
 
+    def _full_name(self, name: str, space: str) -> str:
+        """The name under which a type is declared, in another file if not in this; else empty."""
+        candidates = (f"{space}.{name}" if space else name, name)
+        found = next((full for full in candidates if full in self._named), "")
+        if not found and not self._all_declared:
+            self._all_declared = True
+            for resource in self.resources.values():
+                self._declare(resource, None, "")
+            return self._full_name(name, space)
+        return found
+
     def _resolved(self, schema: Any, at: str | None, space: str) -> tuple[Any, str | None, str]:
         """A type with names followed: its object or list, where it stands, its namespace."""
         if isinstance(schema, str):
-            for full in (f"{space}.{schema}" if space else schema, schema):
-                if full in self._named and schema not in _PRIMITIVES:
-                    found, where = self._named[full]
-                    return found, where, full.rpartition(".")[0]
-            return {"type": schema}, at, space
+            full = "" if schema in _PRIMITIVES else self._full_name(schema, space)
+            if not full:
+                return {"type": schema}, at, space
+            found, where = self._named[full]
+            return found, where, full.rpartition(".")[0]
         if isinstance(schema, dict) and isinstance(schema.get("type"), str):
             if schema["type"] in _AVRO_NAMED:
                 return schema, at, _full(schema, space).rpartition(".")[0]

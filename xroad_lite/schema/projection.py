@@ -104,7 +104,7 @@ def missing_for_projection(
     Every body projected to these fields would break the schema, so an agreement that allows only
     them cannot work. Looks along ``properties``, ``items``, ``allOf`` and ``$ref``; what only some
     alternatives of an ``anyOf`` require is not counted. In Avro: the fields that have neither a
-    default nor null.
+    default nor null. The schema must be one that compiles.
     """
     from xroad_lite.schema.required_fields import missing_avro, missing_json
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from xroad_lite.schema.json_engine import compile_json
 from xroad_lite.schema.pointers import pointer
 from xroad_lite.schema.projection import Fields
 from xroad_lite.schema.references import Documents, Place, referred
@@ -15,7 +14,7 @@ _Path = tuple[str, ...]
 
 def missing_json(document: Any, resources: Mapping[str, Any], tree: Fields) -> Iterator[str]:
     """The missing fields of a JSON Schema, by what surely applies along the fields' own paths."""
-    documents = compile_json(document, resources).marks.documents
+    documents = Documents(document, resources)
     yield from _missing(documents, [documents.root], tree, ())
 
 

@@ -70,7 +70,7 @@ def _parties(reading: Reading, path: str, agreement: Agreement) -> Iterator[Find
 
 
 def _suspended(reading: Reading, path: str, party: str, at: Path) -> Iterator[Finding]:
-    parties = [reading.snapshot.party(one) for one in reading.snapshot.parties.standing(party)]
+    parties = [reading.parties.get(one) for one in reading.parties.standing(party)]
     known = [one for one in parties if one is not None]
     if known and not any(one.active for one in known):
         message = f"{party} is suspended: nothing passes under this agreement"
@@ -95,14 +95,14 @@ def _period(reading: Reading, path: str, agreement: Agreement) -> Iterator[Findi
 
 
 def _names(reading: Reading, path: str, agreement: Agreement) -> Iterator[Finding]:
-    iri = reading.snapshot.agreement_iri(agreement)
+    iri = f"{reading.base}agreements/{agreement.agreement}/{agreement.version}"
     if len(iri.encode()) > _BROKER_NAME_BYTES:
         message = f"its IRI {iri} is longer than {_BROKER_NAME_BYTES} bytes"
         yield Finding(path, "registry.too_long", message, at=("agreement",))
-    standing = reading.snapshot.parties.standing
+    standing = reading.parties.standing
     for name in ("provider", "consumer"):
         party = getattr(agreement, name)
-        if party is None or not reading.snapshot.parties.knows(party):
+        if party is None or not reading.parties.knows(party):
             continue
         for one, type_ in product(sorted(standing(party)), agreement.types):
             parts = SubsystemId.parse(one), MessageType.parse(type_)
@@ -118,8 +118,8 @@ def _names(reading: Reading, path: str, agreement: Agreement) -> Iterator[Findin
 def _services(reading: Reading, path: str, agreement: Agreement) -> Iterator[Finding]:
     if agreement.operation != REQUEST:
         return
-    for provider in sorted(reading.snapshot.parties.standing(agreement.provider)):
-        party = reading.snapshot.party(provider)
+    for provider in sorted(reading.parties.standing(agreement.provider)):
+        party = reading.parties.get(provider)
         for index, type_ in enumerate(agreement.types):
             if party is not None and party.service(type_) is None:
                 yield Finding(
@@ -164,8 +164,8 @@ def _fields(
 def _carried(reading: Reading, agreement: Agreement) -> set[str]:
     """The types of messages that go under an agreement, answers too."""
     found = set(agreement.types)
-    for provider in reading.snapshot.parties.standing(agreement.provider):
-        party = reading.snapshot.party(provider)
+    for provider in reading.parties.standing(agreement.provider):
+        party = reading.parties.get(provider)
         for type_ in agreement.types:
             service = party.service(type_) if party is not None else None
             if service is not None:
@@ -176,18 +176,15 @@ def _carried(reading: Reading, agreement: Agreement) -> set[str]:
 def _projection(
     reading: Reading, path: str, subject: Subject, pointers: Sequence[str], at: Path
 ) -> Iterator[Finding]:
+    active = [int(n) for n, one in subject.versions.items() if one.status == "active"]
+    document = reading.schema(subject.type, str(max(active, default=0)), subject.kind)
+    if document is None:
+        return
+    resources = reading.resources[subject.kind]
     try:
-        version = reading.snapshot.latest_schema(subject.type)
-        if version is None:
-            return
-        missing = missing_for_projection(
-            version.document,
-            pointers,
-            kind=version.kind,
-            resources=reading.snapshot.schema_resources(version.kind),
-        )
+        missing = missing_for_projection(document, pointers, kind=subject.kind, resources=resources)
     except XRoadError:
-        return  # the schema's own fault, or a pointer's, is told where it stands
+        return  # the fault of a pointer, or of a schema that it refers to, is told where it stands
     if missing:
         message = (
             f"fields of {subject.type}: its schema requires {', '.join(missing)}, not allowed here"

@@ -55,7 +55,7 @@ class Declared:
     def _read(self, subject: Subject) -> Tree | None:
         tree = Tree()
         numbers = [n for n, one in subject.versions.items() if one.status in _USABLE]
-        resources = self._reading.snapshot.schema_resources(subject.kind)
+        resources = self._reading.resources[subject.kind]
         for number in numbers:
             document = self._reading.schema(subject.type, number, subject.kind)
             if document is None:

@@ -178,7 +178,7 @@ def _members_of(reading: Reading, path: str, group: Group, at: Path) -> Iterator
 
 def check_party(reading: Reading, path: str, party: str, at: Path) -> Iterator[Finding]:
     """That a subsystem, member or group is registered."""
-    parties = reading.snapshot.parties
+    parties = reading.parties
     if parties.knows(party) or _may_be_faulty(reading, party):
         return
     known = [*parties.subsystems, *parties.groups]

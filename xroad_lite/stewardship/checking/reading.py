@@ -1,12 +1,13 @@
 """Reads all documents of a source that can be read, and tells of those that cannot.
 
-Does not compare documents with each other. What is faulty is left out of the draft snapshot that
-the checks ask, so that one fault is told once and hides no other.
+Does not compare documents with each other. What is faulty is left out of what the other checks ask,
+so that one fault is told once and hides no other.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -15,17 +16,21 @@ from pydantic import ValidationError
 
 from xroad_lite.errors import IdentifierError, RegistryError, XRoadError
 from xroad_lite.identifiers import SubsystemId
-from xroad_lite.registry import Agreement, Instance, Manifest, Member, Snapshot
+from xroad_lite.keys import Trust, read_certificates
+from xroad_lite.registry import Agreement, Instance, Member, Parties
 from xroad_lite.registry.documents import DocumentError, faults, read_json, read_yaml
+from xroad_lite.registry.linking import linked
 from xroad_lite.registry.models import Document, Group, Subject
+from xroad_lite.registry.resources import SchemaResources
+from xroad_lite.registry.schema_ids import fingerprint
 from xroad_lite.stewardship.checking import layout
 from xroad_lite.stewardship.checking.findings import Finding
 
 INSTANCE: Final = "instance.yaml"
+ENDINGS: Final = {"json": "json", "avro": "avsc"}
 _D = TypeVar("_D", bound=Document)
-_STAND_IN: Final = (
-    b"{instance: X, base: 'https://registry.invalid/', title: {en: X}, authorities: [none.pem]}"
-)
+_NO_BASE: Final = "https://registry.invalid/"
+_BASE: Final = re.compile(rb"""^base:[ ]*['"]?(https?://[^\s'"]+/)['"]?[ ]*\r?$""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,19 @@ class Reading:
     agreements: tuple[tuple[str, Agreement], ...]
     subjects: Mapping[str, tuple[str, Subject]]
     """By message type."""
-    snapshot: Snapshot = field(repr=False)
-    faulty: Mapping[str, bytes] = field(repr=False)
+    parties: Parties = field(repr=False)
+    base: str
+    """The instance's base IRI, or its stand-in."""
+    resources: Mapping[str, SchemaResources] = field(repr=False)
+    """By kind, for references from one schema to another."""
+    faulty: frozenset[str]
+    """Paths of documents that cannot be read."""
+    spoken: Mapping[str, bytes] = field(repr=False)
+    """What faulty documents say, together, by the folder they lie in."""
+    contents: Mapping[str, bytes] = field(repr=False)
+    """The fingerprint (see ``registry.schema_ids``) of each schema file that a subject lists."""
+    broken: set[str] = field(default_factory=set, repr=False)
+    """Schema files that do not compile, as far as they have been tried."""
     suggestions: Iterator[int] = field(default_factory=lambda: iter(range(300)), repr=False)
 
     @property
@@ -57,11 +73,27 @@ class Reading:
         yield from self.agreements
         yield from self.subjects.values()
 
+    @property
+    def trust(self) -> Trust:
+        """The authorities and intermediates that can be read; ``KeysError`` is told elsewhere."""
+
+        def certificates(paths: Iterable[str]) -> list[bytes]:
+            found = (self.files[path] for path in paths if path in self.files)
+            return [der for pem in found for der in read_certificates(pem)]
+
+        if self.instance is None:
+            return Trust([])
+        return Trust(
+            certificates(self.instance.authorities), certificates(self.instance.intermediates)
+        )
+
     def schema(self, type_: str, number: str, kind: str) -> Any:
         """The linked document of a version, a draft too; None if it is not here, or is faulty."""
+        if version_file(type_, number, kind) in self.broken:
+            return None
         try:
             name = f"{type_.replace('.', '/', 1)}/{number}"
-            return self.snapshot.schema_resources(kind).get(name)
+            return self.resources[kind].get(name)
         except XRoadError:
             return None
 
@@ -78,9 +110,7 @@ class Reading:
 
     def may_name(self, text: str, folder: str) -> bool:
         """Whether a faulty document in a folder speaks of it: then its absence is no news."""
-        return any(
-            text.encode() in data for path, data in self.faulty.items() if path.startswith(folder)
-        )
+        return text.encode() in self.spoken.get(folder, b"")
 
 
 def read_all(files: Mapping[str, bytes], now: float, findings: list[Finding]) -> Reading:
@@ -88,21 +118,28 @@ def read_all(files: Mapping[str, bytes], now: float, findings: list[Finding]) ->
     reader = _Reader(files, findings)
     instance = reader.model(Instance, INSTANCE)
     found = reader.documents()
+    members, groups = _of(found, Member), _of(found, Group)
     subjects = {one.type: (path, one) for path, one in _of(found, Subject)}
-    reader.read_versions()
-    good = {path: data for path, data in files.items() if path not in reader.faulty}
-    if instance is None:
-        good[INSTANCE] = _STAND_IN
+    schemas = reader.schemas()
+    base = instance.base if instance else _base(files.get(INSTANCE, b""))
+    spoken: dict[str, bytes] = {}
+    for path in sorted(reader.faulty):
+        folder = path.partition("/")[0] + "/"
+        spoken[folder] = spoken.get(folder, b"") + b"\n" + files[path]
     return Reading(
         files=files,
         now=now,
         instance=instance,
-        members=_of(found, Member),
-        groups=_of(found, Group),
+        members=members,
+        groups=groups,
         agreements=_of(found, Agreement),
         subjects=subjects,
-        snapshot=Snapshot(Manifest.read(Manifest.write(1, now, now, good)), good),
-        faulty=reader.faulty,
+        parties=Parties((one for _, one in members), (one for _, one in groups)),
+        base=base,
+        resources={kind: _resources(kind, base, schemas, subjects) for kind in ENDINGS},
+        faulty=frozenset(reader.faulty),
+        spoken=spoken,
+        contents=dict(_fingerprints(schemas, subjects)),
     )
 
 
@@ -110,11 +147,58 @@ def _of(found: list[tuple[str, Document]], model: type[_D]) -> tuple[tuple[str, 
     return tuple((path, one) for path, one in found if isinstance(one, model))
 
 
+def _base(data: bytes) -> str:
+    """The base IRI that a faulty instance document gives all the same."""
+    found = _BASE.search(data)
+    return found[1].decode("utf-8", "replace") if found else _NO_BASE
+
+
+def _resources(
+    kind: str,
+    base: str,
+    schemas: Mapping[str, Any],
+    subjects: Mapping[str, tuple[str, Subject]],
+) -> SchemaResources:
+    """The schemas of a kind, by the names that references use, linked when asked for."""
+    ending = f".{ENDINGS[kind]}"
+    names = [path[len("schemas/") : -len(ending)] for path in schemas if path.endswith(ending)]
+
+    def read(name: str) -> Any:
+        type_, _, number = name.rpartition("/")
+        _, subject = subjects.get(type_.replace("/", "."), ("", None))
+        version = subject.versions.get(number) if subject else None
+        return linked(
+            schemas[f"schemas/{name}{ending}"],
+            kind,
+            version.references if version else (),
+            iri=lambda of, number: f"{base}schemas/{of.replace('.', '/', 1)}/{number}",
+            read=lambda of, number: resources.named(of, number),
+        )
+
+    resources = SchemaResources(base, names, read)
+    return resources
+
+
+def _fingerprints(
+    schemas: Mapping[str, Any], subjects: Mapping[str, tuple[str, Subject]]
+) -> Iterator[tuple[str, bytes]]:
+    for _, subject in subjects.values():
+        for number, version in subject.versions.items():
+            file = version_file(subject.type, number, subject.kind)
+            if file in schemas:
+                yield file, fingerprint(subject.kind, schemas[file], version.references)
+
+
+def version_file(type_: str, number: str, kind: str) -> str:
+    """The path of a version's file."""
+    return f"schemas/{type_.replace('.', '/', 1)}/{number}.{ENDINGS[kind]}"
+
+
 @dataclass(slots=True)
 class _Reader:
     files: Mapping[str, bytes]
     findings: list[Finding]
-    faulty: dict[str, bytes] = field(default_factory=dict)
+    faulty: set[str] = field(default_factory=set)
 
     def documents(self) -> list[tuple[str, Document]]:
         found: list[tuple[str, Document]] = []
@@ -140,7 +224,7 @@ class _Reader:
                 Finding(path, "registry.document", fault.problem, at=fault.at)
                 for fault in faults(error)
             ]
-            self.faulty[path] = self.files[path]
+            self.faulty.add(path)
             return None
 
     def _value(self, path: str) -> Any:
@@ -155,7 +239,7 @@ class _Reader:
 
     def _refuse(self, path: str, code: str, message: str, line: int = 0, column: int = 0) -> None:
         self.findings.append(Finding(path, code, message, line=line, column=column))
-        self.faulty[path] = self.files[path]
+        self.faulty.add(path)
 
     def _is_in_place(self, path: str, document: Document) -> bool:
         """Whether the names that a file and its fields give together are names."""
@@ -169,14 +253,14 @@ class _Reader:
             fault = _subsystem_fault(path, document)
         if fault is not None:
             self.findings.append(fault)
-            self.faulty[path] = self.files[path]
+            self.faulty.add(path)
         return fault is None
 
-    def read_versions(self) -> None:
-        """Parse the schemas, so that those that are no JSON are told and left out."""
-        for path in sorted(self.files):
-            if layout.VERSION.fullmatch(path):
-                self._value(path)
+    def schemas(self) -> dict[str, Any]:
+        """Every schema that is JSON, by path."""
+        paths = [path for path in sorted(self.files) if layout.VERSION.fullmatch(path)]
+        found = {path: self._value(path) for path in paths}
+        return {path: value for path, value in found.items() if path not in self.faulty}
 
 
 def _subsystem_fault(path: str, member: Member) -> Finding | None:

@@ -7,20 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from xroad_lite.errors import XRoadError
-from xroad_lite.registry import SchemaVersion
 from xroad_lite.registry.models import Subject, Version
 from xroad_lite.registry.resources import SchemaResources
+from xroad_lite.registry.schema_ids import schema_id
 from xroad_lite.registry.yaml_values import Path
 from xroad_lite.schema import compile_schema
 from xroad_lite.schema.evolution.modes import MODES
 from xroad_lite.schema.pointers import parsed
 from xroad_lite.stewardship.checking import layout
 from xroad_lite.stewardship.checking.findings import Finding
-from xroad_lite.stewardship.checking.reading import Reading
+from xroad_lite.stewardship.checking.reading import ENDINGS, Reading, version_file
 from xroad_lite.stewardship.checking.wording import check_named
 from xroad_lite.transports import REPLIES
 
-ENDINGS: Final = {"json": "json", "avro": "avsc"}
 _POINTER: Final = re.compile(r" at (/[^\s:,]*)")
 _REFERENCE: Final = re.compile(r"the reference '([^']+)'")
 
@@ -66,7 +65,7 @@ def _has_title(reading: Reading, subject: Subject) -> bool:
 def _version_entry(
     reading: Reading, path: str, subject: Subject, number: str, version: Version
 ) -> Iterator[Finding]:
-    file = version_file(subject, number)
+    file = version_file(subject.type, number, subject.kind)
     if file not in reading.files:
         message = f"there is no file of version {number}: expected {file}"
         yield Finding(path, "registry.missing_file", message, at=("versions", number))
@@ -79,11 +78,6 @@ def _version_entry(
         elif known[1].kind != subject.kind:
             message = f"version {number} refers to {one.type}, which is {known[1].kind}: "
             yield Finding(path, "registry.reference", f"{message}expected {subject.kind}", at=at)
-
-
-def version_file(subject: Subject, number: str) -> str:
-    """The path of a version's file."""
-    return f"schemas/{subject.type.replace('.', '/', 1)}/{number}.{ENDINGS[subject.kind]}"
 
 
 def check_versions(reading: Reading) -> Iterator[Finding]:
@@ -103,8 +97,11 @@ def check_versions(reading: Reading) -> Iterator[Finding]:
                 message = f"{found[0]} says kind {subject.kind}: expected .{ENDINGS[subject.kind]}"
             yield Finding(path, "registry.unread", message, "warning")
             continue
-        resources = reading.snapshot.schema_resources(subject.kind)
-        yield from _compiles(path, f"{match[1]}/{match[2]}/{match[3]}", subject.kind, resources)
+        resources = reading.resources[subject.kind]
+        name = f"{match[1]}/{match[2]}/{match[3]}"
+        for finding in _compiles(path, name, subject.kind, resources):
+            reading.broken.add(path)
+            yield finding
 
 
 def _no_subject(reading: Reading, path: str, subject: str) -> Iterator[Finding]:
@@ -132,23 +129,16 @@ def _compiles(path: str, name: str, kind: str, resources: SchemaResources) -> It
 
 def check_numbers(reading: Reading) -> Iterator[Finding]:
     """Numbers follow from content, so two contents may come to one: see ``schema_ids``."""
-    seen: dict[int, SchemaVersion] = {}
-    for type_, (_, subject) in reading.subjects.items():
-        for number in subject.versions:
-            try:
-                found = reading.snapshot.schema(reading.snapshot.schema_iri(type_, int(number)))
-            except XRoadError:
-                continue  # told where it stands
-            if found is None:
-                continue
-            other = seen.setdefault(found.id, found)
-            if other.content != found.content:
-                yield Finding(
-                    version_file(subject, number),
-                    "registry.schema_id",
-                    f"its content comes to the number {found.id}, as that of version "
-                    f"{other.version} of {other.type} does: change a word of its description",
-                )
+    seen: dict[int, tuple[bytes, str]] = {}
+    for path, content in reading.contents.items():
+        number = schema_id(content)
+        other = seen.setdefault(number, (content, path))
+        if other[0] != content:
+            message = (
+                f"its content comes to the number {number}, as that of {other[1]} does: change a "
+                "word of its description"
+            )
+            yield Finding(path, "registry.schema_id", message)
 
 
 def steps(document: Any, pointer: str) -> Path:
