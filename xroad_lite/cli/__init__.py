@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from xroad_lite import __version__
-from xroad_lite.cli import log_meaning, output, vocab_check, vocab_explain, vocab_map, vocab_report
+from xroad_lite.cli import (
+    log_meaning,
+    output,
+    schema_checks,
+    schema_pages,
+    vocab_check,
+    vocab_explain,
+    vocab_map,
+    vocab_report,
+)
 from xroad_lite.cli.authority import ca_app
 from xroad_lite.cli.broker import broker_app
 from xroad_lite.cli.demo.command import demo

@@ -6,17 +6,17 @@ must break one says why in the schema: ``"x-lint": {"date": "the law asks for fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xroad_lite.errors import SemanticsError
 from xroad_lite.registry.places import places
 from xroad_lite.schema import compile_schema
 from xroad_lite.schema.fields import Field, fields
-from xroad_lite.schema.pointers import parsed
 from xroad_lite.semantics import Vocabulary
 from xroad_lite.semantics import binding as bound
+from xroad_lite.stewardship.checking.schemas import steps
 from xroad_lite.stewardship.meanings import meanings
 
 _MAX_FINDINGS = 1_000
@@ -27,14 +27,15 @@ class Broken:
     """One place that breaks a rule.
 
     ``at`` is a JSON Pointer into the schema's file, ``path`` one into bodies (``*`` for items),
-    ``line`` counts from 1, 0 where it is not known.
+    ``line`` and ``column`` count from 1, 0 where they are not known.
     """
 
     rule: str
     at: str
     path: str
-    line: int
     message: str
+    line: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
         return f"{self.path or 'the body'}: {self.message} ({self.rule})"
@@ -84,7 +85,7 @@ def lint(
         for at, path, message in rule.check(view):
             waived = allowed.get(at)
             if not (isinstance(waived, dict) and waived.get(rule.name)):
-                found.setdefault((rule.name, at, message), Broken(rule.name, at, path, 0, message))
+                found.setdefault((rule.name, at, message), Broken(rule.name, at, path, message))
             if len(found) >= _MAX_FINDINGS:
                 break
     return _in_order(list(found.values()), document, kind, data)
@@ -107,25 +108,11 @@ def _view(
 
 def _in_order(found: list[Broken], document: Any, kind: str, data: bytes) -> list[Broken]:
     """The findings with their lines, by line."""
-    wanted = {one.at: _steps(document, one.at) for one in found}
+    wanted = {one.at: steps(document, one.at) for one in found}
     name = "schema.avsc" if kind == "avro" else "schema.json"
     known = places(name, data, wanted.values()) if data else {}
-    placed = [
-        Broken(one.rule, one.at, one.path, known.get(wanted[one.at], (0, 0))[0], one.message)
-        for one in found
-    ]
-    return sorted(placed, key=lambda one: one.line)
-
-
-def _steps(document: Any, at: str) -> tuple[str | int, ...]:
-    return tuple(_walked(document, at))
-
-
-def _walked(value: Any, at: str) -> Iterator[str | int]:
-    for step in parsed(at):
-        if isinstance(value, list) and step.isdecimal():
-            yield int(step)
-            value = value[int(step)] if int(step) < len(value) else None
-        else:
-            yield step
-            value = value.get(step) if isinstance(value, dict) else None
+    placed = []
+    for one in found:
+        line, column = known.get(wanted[one.at], (0, 0))
+        placed.append(replace(one, line=line, column=column))
+    return sorted(placed, key=lambda one: (one.line, one.column))

@@ -36,11 +36,15 @@ def publish(
     return RegistryFolder(folder).publish(documents, published=now, expires=now + expires_in)
 
 
+def bundled_root() -> Path:
+    """The folder with the schemas and vocabularies that come with this package."""
+    root = Path(str(files("xroad_lite") / "data"))
+    return root if root.is_dir() else Path(__file__).parents[2]  # a checkout keeps them at the top
+
+
 def bundled_files() -> dict[str, bytes]:
     """The schemas and vocabularies that come with this package, by path in a registry."""
-    root = files("xroad_lite") / "data"
-    if not root.is_dir():  # a checkout keeps its data folders at the top
-        root = Path(__file__).parents[2]
+    root = bundled_root()
     found: dict[str, bytes] = {}
     for name in _BUNDLED:
         _collect(root / name, name, found)

@@ -138,6 +138,35 @@ def set_status(source: Path, type_: str, version: int, status: str) -> SourceVer
         return replace(found, status=status)
 
 
+def draft_from(source: Path, type_: str, version: int) -> SourceVersion:
+    """Begin the next version as a copy of this one; the newest draft, if there is one already.
+
+    Where ``$id`` names the version it names the next one.
+    """
+    schemas = SchemaSource(source)
+    with _locked(source):
+        found, last = schemas.version(type_, version), schemas.versions(type_)[-1]
+        if last.status == "draft":
+            return last
+        number = last.version + 1
+        name = f"{type_.replace('.', '/', 1)}/"
+        data = found.path.read_text(encoding="utf-8")
+        data = data.replace(f'{name}{version}"', f'{name}{number}"', 1)
+        subject = schemas.subject_path(type_)
+        edited = with_version(
+            subject.relative_to(source).as_posix(),
+            subject.read_text(encoding="utf-8"),
+            number,
+            "draft",
+            found.references,
+        )
+        path = schemas.version_path(type_, number, found.kind)
+        if not path.exists():
+            _write(path, data.encode())
+        _write(subject, edited.encode())
+        return schemas.version(type_, number)
+
+
 def _parsed(type_: str, document: Any) -> Any:
     return (
         read_json(f"the schema of {type_}", document) if isinstance(document, bytes) else document
@@ -163,20 +192,31 @@ def _propose(schemas: SchemaSource, type_: str, document: Any, kind: str, mode: 
     earlier = [one for one in versions if one.status in IN_USE]
     same = _same(document, earlier)
     drafts = [one.version for one in versions[-1:] if one.status == "draft"]
-    compared = earlier if mode.endswith("_TRANSITIVE") else earlier[-1:]
-    findings: list[Incompatibility] = []
-    if same is None and compared:
-        olds = [one.document for one in compared]
-        findings = check_compatibility(document, olds, kind, mode, resources=resources)
+    findings, compared = compare(document, earlier, kind, mode, resources)
     return Proposal(
         type_,
         kind,
         mode,
         drafts[0] if drafts else max((one.version for one in versions), default=0) + 1,
-        tuple(one.version for one in compared),
-        tuple(findings),
+        tuple(compared),
+        tuple(findings if same is None else ()),
         same,
     )
+
+
+def compare(
+    document: Any,
+    earlier: Sequence[SourceVersion],
+    kind: str,
+    mode: str,
+    resources: Mapping[str, Any],
+) -> tuple[list[Incompatibility], list[int]]:
+    """Why a document does not follow earlier versions in use, and which of them were asked."""
+    mode = _mode(mode)
+    asked = list(earlier) if mode.endswith("_TRANSITIVE") else list(earlier[-1:])
+    olds = [one.document for one in asked]
+    found = check_compatibility(document, olds, kind, mode, resources=resources) if olds else []
+    return found, [one.version for one in asked]
 
 
 def _mode(mode: str) -> str:
