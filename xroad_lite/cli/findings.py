@@ -23,6 +23,7 @@ from xroad_lite.cli import output
 if TYPE_CHECKING:
     from xroad_lite.stewardship import Finding
 
+_INDENT: Final = 19
 _COLOURS: Final = {"wrong": "bold red", "warning": "yellow", "note": "cyan"}
 _GITHUB: Final = {"wrong": "error", "warning": "warning", "note": "notice"}
 _GITLAB: Final = {"wrong": "critical", "warning": "minor", "note": "info"}
@@ -70,23 +71,32 @@ def write(findings: Sequence[Finding], form: Form, source: Path) -> None:
 
 
 def _people(findings: Sequence[Finding]) -> None:
-    width = min(shutil.get_terminal_size((80, 24)).columns, 100)
+    width = min(shutil.get_terminal_size((80, 24)).columns, 100) - _INDENT - 1
     for path, of_file in groupby(findings, key=lambda one: one.path):
-        output.out.print(f"[bold]{_safe(path)}[/]", soft_wrap=True, highlight=False)
+        _print(f"[bold]{_safe(path)}[/]")
         for one in of_file:
             place = f"{one.line}:{one.column}" if one.line else "-"
-            lines = textwrap.wrap(_clean(one.message), width - 18) or [""]
-            colour = _COLOURS[one.severity]
-            head = f"  {place:>7}  [{colour}]{one.severity:7}[/]"
-            for number, line in enumerate(lines):
-                lead = head if number == 0 else " " * 16
-                code = f"  [dim]{one.code}[/]" if number == len(lines) - 1 else ""
-                output.out.print(f"{lead} {_safe(line)}{code}", soft_wrap=True, highlight=False)
-            for line in textwrap.wrap(_clean(one.hint), width - 18):
-                output.out.print(
-                    f"{' ' * 16} [dim]{_safe(line)}[/]", soft_wrap=True, highlight=False
-                )
-        output.out.print()
+            lead = f"  {place:>7}  [{_COLOURS[one.severity]}]{one.severity:7}[/] "
+            for line in _lines(one, width):
+                _print(lead + line)
+                lead = " " * _INDENT
+        _print("")
+
+
+def _lines(one: Finding, width: int) -> list[str]:
+    """The message, its code at the end or on a line of its own, and the hint; with markup."""
+    lines = textwrap.wrap(_clean(one.message), width) or [""]
+    shown = [_safe(line) for line in lines]
+    code = f"[dim]{one.code}[/]"
+    if len(lines[-1]) + 2 + len(one.code) <= width:
+        shown[-1] += f"  {code}"
+    else:
+        shown.append(code)
+    return shown + [f"[dim]{_safe(line)}[/]" for line in textwrap.wrap(_clean(one.hint), width)]
+
+
+def _print(text: str) -> None:
+    output.out.print(text, soft_wrap=True, highlight=False)
 
 
 def _clean(text: str) -> str:

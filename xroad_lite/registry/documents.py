@@ -36,10 +36,11 @@ class DocumentError(RegistryError):
 
 
 class Fault(NamedTuple):
-    """What is wrong with one value of a document: its path, and a sentence."""
+    """What is wrong with one value of a document: its path, a sentence, whether it is missing."""
 
     at: Path
     problem: str
+    is_missing: bool
 
 
 def read_yaml(path: str, data: bytes) -> Any:
@@ -69,7 +70,7 @@ def faults(error: ValidationError) -> Iterator[Fault]:
     for detail in error.errors(include_url=False):
         at = tuple(step for step in detail["loc"] if step != "[key]")
         where = ".".join(str(step) for step in at) or "the document"
-        yield Fault(at, f"{where}: {_sentence(detail)}")
+        yield Fault(at, f"{where}: {_sentence(detail)}", detail["type"] == "missing")
 
 
 def _sentence(detail: ErrorDetails) -> str:

@@ -18,7 +18,7 @@ from xroad_lite.errors import IdentifierError, RegistryError, XRoadError
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import Trust, read_certificates
 from xroad_lite.registry import Agreement, Instance, Member, Parties
-from xroad_lite.registry.documents import DocumentError, faults, read_json, read_yaml
+from xroad_lite.registry.documents import DocumentError, Fault, faults, read_json, read_yaml
 from xroad_lite.registry.linking import linked
 from xroad_lite.registry.models import Document, Group, Subject
 from xroad_lite.registry.resources import SchemaResources
@@ -221,7 +221,9 @@ class _Reader:
             return model.model_validate(value) if path not in self.faulty else None
         except ValidationError as error:
             self.findings += [
-                Finding(path, "registry.document", fault.problem, at=fault.at)
+                Finding(
+                    path, "registry.document", fault.problem + _meant(value, fault), at=fault.at
+                )
                 for fault in faults(error)
             ]
             self.faulty.add(path)
@@ -261,6 +263,16 @@ class _Reader:
         paths = [path for path in sorted(self.files) if layout.VERSION.fullmatch(path)]
         found = {path: self._value(path) for path in paths}
         return {path: value for path, value in found.items() if path not in self.faulty}
+
+
+def _meant(value: Any, fault: Fault) -> str:
+    """For what is missing, a field that is probably meant by it, as the end of a sentence."""
+    if not fault.is_missing:
+        return ""
+    for step in fault.at[:-1]:
+        value = value[step]
+    found = difflib.get_close_matches(str(fault.at[-1]), value, 1, 0.7)
+    return f" (is it meant by {found[0]}?)" if found else ""
 
 
 def _subsystem_fault(path: str, member: Member) -> Finding | None:

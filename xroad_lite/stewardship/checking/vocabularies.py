@@ -19,7 +19,7 @@ from xroad_lite.stewardship.checking import layout
 from xroad_lite.stewardship.checking.findings import Finding
 from xroad_lite.stewardship.checking.reading import Reading
 
-_LINE: Final = re.compile(r" at line (\d+) of ")
+_SYNTAX: Final = re.compile(r" at line (\d+) of <[^>]*>: Bad syntax \((.*?)\) at \^")
 _BOUND: Final = (b"x-jsonld-context", b"x-jsonld-type")
 
 
@@ -50,10 +50,11 @@ def check_vocabularies(reading: Reading) -> Iterator[Finding]:
 
 
 def _broken(path: str, error: SemanticsError) -> Finding:
-    found = _LINE.search(error.message)
-    message = error.message.removeprefix(f"{path} ")
-    line = int(found[1]) if found else 0
-    return Finding(path, error.code, message, line=line, column=1 if line else 0)
+    found = _SYNTAX.search(error.message)
+    if found is None:
+        return Finding(path, error.code, error.message.removeprefix(f"{path} "), hint=error.hint)
+    message = f"is not Turtle: bad syntax ({found[2]})"
+    return Finding(path, error.code, message, line=int(found[1]), column=1)
 
 
 def _terms(reading: Reading, vocabulary: Vocabulary) -> Iterator[Finding]:
