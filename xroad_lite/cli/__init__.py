@@ -14,6 +14,7 @@ from xroad_lite.cli import (
     output,
     schema_checks,
     schema_pages,
+    serve,
     vocab_check,
     vocab_explain,
     vocab_map,

@@ -198,6 +198,11 @@ def referred(documents: Documents, place: Place, keyword: str = "$ref") -> Place
     return documents.resolve(place, reference)
 
 
+def address(base: str, reference: str) -> str:
+    """The absolute address that a reference names, without its fragment."""
+    return urldefrag(_join(base, reference)).url
+
+
 def unresolved(reference: Any, reason: str) -> SchemaError:
     """The error for a reference that leads nowhere."""
     return SchemaError(

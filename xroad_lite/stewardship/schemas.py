@@ -22,7 +22,13 @@ from xroad_lite.registry.models import Reference, Subject
 from xroad_lite.schema import Incompatibility, check_compatibility, compile_schema
 from xroad_lite.schema.evolution.modes import MODES
 from xroad_lite.stewardship.schema_sources import IN_USE, SchemaSource, SourceVersion
-from xroad_lite.stewardship.subject_files import new_subject, with_status, with_version
+from xroad_lite.stewardship.subject_files import (
+    new_subject,
+    with_compatibility,
+    with_status,
+    with_version,
+    without_compatibility,
+)
 from xroad_lite.transports import REPLIES
 
 _NEXT = {"draft": ("active",), "active": ("deprecated",), "deprecated": ("active", "retired")}
@@ -165,6 +171,20 @@ def draft_from(source: Path, type_: str, version: int) -> SourceVersion:
             _write(path, data.encode())
         _write(subject, edited.encode())
         return schemas.version(type_, number)
+
+
+def set_mode(source: Path, type_: str, mode: str | None) -> None:
+    """Let a type's schema evolve by another mode from now on; by BACKWARD with None."""
+    schemas = SchemaSource(source)
+    with _locked(source):
+        schemas.known(type_)
+        path = schemas.subject_path(type_)
+        name, text = path.relative_to(source).as_posix(), path.read_text(encoding="utf-8")
+        if mode is None:
+            text = without_compatibility(name, text)
+        else:
+            text = with_compatibility(name, text, _mode(mode))
+        _write(path, text.encode())
 
 
 def _parsed(type_: str, document: Any) -> Any:

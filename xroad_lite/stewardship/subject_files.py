@@ -74,6 +74,15 @@ def with_compatibility(path: str, text: str, mode: str) -> str:
     return text[: node.start_mark.index] + mode + text[node.end_mark.index :]
 
 
+def without_compatibility(path: str, text: str) -> str:
+    """The text without a mode of compatibility: the registry's own counts then."""
+    for key, value in _root(path, text).value:
+        if key.value == "compatibility":
+            end = text.find("\n", value.end_mark.index)
+            return text[: key.start_mark.index] + (text[end + 1 :] if end >= 0 else "")
+    return text
+
+
 def _root(path: str, text: str) -> Any:
     if not isinstance(read_yaml(path, text.encode()), dict):
         raise RegistryError("registry.document", f"{path} is no mapping: expected type, kind, …")
