@@ -76,6 +76,25 @@ def test_log_show_verify_and_replay(project):
     assert (replayed["ok"], replayed["judged"], code) == (True, 1, 0)
 
 
+def test_log_as_rdf_and_against_shapes(project):
+    """A logged message as Turtle, JSON-LD and N-Quads; it conforms to the shapes of its schema."""
+    node = project / "instance/nodes/civil"
+    for form, said in (
+        ("turtle", 'fhir:Patient.birthDate "2026-03-14"'),
+        ("jsonld", '"birthDate":"2026-03-14"'),
+        ("nquads", '<http://hl7.org/fhir/Patient.birthDate> "2026-03-14"'),
+    ):
+        shown, code = asked("log", "show", 1, "--as", form, "--node", node)
+        assert (said in shown["document"], code) == (True, 0)
+        assert shown["iri"].startswith("urn:uuid:")
+    refused, code = asked("log", "show", 1, "--as", "rdfxml", "--node", node)
+    assert (refused["error"]["code"], code) == ("config.form", 2)
+    refused, code = asked("log", "show", 0, "--as", "turtle", "--node", node)
+    assert (refused["error"]["code"], code) == ("log.no_meaning", 1)
+    held, code = asked("log", "shacl", "--node", node)
+    assert (held["ok"], held["messages"], held["skipped"], code) == (True, 1, [], 0)
+
+
 def test_log_verify_finds_a_change(project, tmp_path):
     """A changed byte ends with exit code 1, and the entry is named."""
     copy = tmp_path / "copy.sqlite3"

@@ -17,13 +17,14 @@ dead_app = typer.Typer(
     no_args_is_help=True, help="Messages that a handler could not handle: list, show, retry, drop."
 )
 
-_LogOption = Annotated[
+LogOption = Annotated[
     Path | None,
     typer.Option("--log", help="A log file instead of a node's.", envvar="XROAD_LITE_LOG"),
 ]
 
 
-def _log_file(node: Path, log: Path | None) -> Path:
+def log_file(node: Path, log: Path | None) -> Path:
+    """The log that is meant: one given, else the node's."""
     if log is not None:
         return log
     from xroad_lite.node import Settings
@@ -37,15 +38,24 @@ def _log_file(node: Path, log: Path | None) -> Path:
 def show(
     entry: Annotated[int | None, typer.Argument(help="One entry, whole.")] = None,
     node: options.NodeFolder = Path(),
-    log: _LogOption = None,
+    log: LogOption = None,
     last: Annotated[int, typer.Option(help="How many of the newest entries.", min=1)] = 20,
     subject: Annotated[str | None, typer.Option(help="Only this subject.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--as", help="One entry's body as RDF: turtle, jsonld or nquads."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """List the newest entries, or show one with its seal, verdict and body."""
     from xroad_lite.messagelog import Store
 
-    store = Store(_log_file(node, log), readonly=True)
+    store = Store(log_file(node, log), readonly=True)
+    if form is not None:
+        from xroad_lite.cli.log_meaning import show_as
+
+        show_as(store, node, entry, form)
+        return
     if entry is not None:
         found = _whole(store, entry)
         output.give(found, lambda: output.out.print_json(data=found))
@@ -121,13 +131,13 @@ def _whole(store: Any, index: int) -> dict[str, Any]:
 @log_app.command("verify")
 @output.command
 def verify(
-    node: options.NodeFolder = Path(), log: _LogOption = None, json: options.Json = False
+    node: options.NodeFolder = Path(), log: LogOption = None, json: options.Json = False
 ) -> None:
     """Verify every entry, seal, body and tree hash; exit code 1 if anything is wrong."""
     from xroad_lite.messagelog import Store
     from xroad_lite.messagelog.verification import verify_log
 
-    store = Store(_log_file(node, log), readonly=True)
+    store = Store(log_file(node, log), readonly=True)
     with output.progress("verifying") as progress:
         found = verify_log(store, lambda done: progress("entries verified", done, store.size))
     value = {
@@ -205,7 +215,7 @@ def dead_list(node: options.NodeFolder = Path(), json: options.Json = False) -> 
     """List the dead letters with their reasons."""
     from xroad_lite.messagelog import Inbox, Store
 
-    store = Store(_log_file(node, None), readonly=True)
+    store = Store(log_file(node, None), readonly=True)
     letters = Inbox(store).dead_letters()
     value = [
         {
@@ -241,7 +251,7 @@ def dead_show(entry: int, node: options.NodeFolder = Path(), json: options.Json 
     """Show one dead letter whole: seal, verdict, body and reason."""
     from xroad_lite.messagelog import Inbox, Store
 
-    store = Store(_log_file(node, None), readonly=True)
+    store = Store(log_file(node, None), readonly=True)
     letter = next((one for one in Inbox(store).dead_letters() if one.index == entry), None)
     if letter is None:
         raise _no_letter(entry)
@@ -282,7 +292,7 @@ def _writable(node: Path) -> Any:
 
     @contextmanager
     def opened() -> Any:
-        file = _log_file(node, None)
+        file = log_file(node, None)
         if not file.is_file():
             raise LogError("log.missing", f"there is no log at {file}")
         store = Store(file)

@@ -7,7 +7,7 @@ document; one that leads out leaves its field unbound, one that leads back gives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -47,6 +47,8 @@ class Field:
     language: str | None = None
     languages: tuple[str, ...] | None = None
     scope: Context | None = None
+    listed: bool = False
+    facets: tuple[tuple[str, Any], ...] = ()
 
     @property
     def leaf(self) -> bool:
@@ -56,11 +58,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The fields of an object, and its classes."""
+    """The fields of an object, its classes, and its own contexts as they are written."""
 
     pointer: str
     classes: tuple[str, ...]
     fields: tuple[Field, ...]
+    contexts: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def by_iri(self, iri: str) -> Field | None:
         """The field with this meaning."""
@@ -120,10 +123,14 @@ class _Binder:
     shapes: list[Shape | None] = field(default_factory=list)
     numbers: dict[tuple[tuple[int, ...], Context], int] = field(default_factory=dict)
 
-    def shape(self, view: View, active: Context, pointer: str) -> int:
-        for local in view.contexts:
+    def shape(
+        self, view: View, active: Context, pointer: str, around: Sequence[object] = ()
+    ) -> int:
+        """The number of an object's shape; ``around`` are contexts that its array brings."""
+        contexts = (*around, *view.contexts)
+        for local in contexts:
             active = extended(active, local, pointer or "/")
-        identity = (view.identity, active)
+        identity = ((*view.identity, *map(id, around)), active)
         if identity in self.numbers:
             return self.numbers[identity]
         if len(self.shapes) >= MAX_SHAPES:
@@ -137,7 +144,7 @@ class _Binder:
         ]
         bound = tuple(item for item in fields if item is not None)
         _no_duplicates(bound, pointer)
-        self.shapes[number] = Shape(pointer, classes, bound)
+        self.shapes[number] = Shape(pointer, classes, bound, contexts)
         return number
 
     def field(
@@ -154,9 +161,7 @@ class _Binder:
         iri, note = self.meaning(meaning, odd)
         shape = None
         if iri is not None and "object" in item.types and not spoken:
-            for local in outer.contexts if array else ():
-                active = extended(active, local, pointer)
-            shape = self.shape(item, active, pointer)
+            shape = self.shape(item, active, pointer, outer.contexts if array else ())
         return Field(
             key=key,
             iri=iri,
@@ -174,6 +179,8 @@ class _Binder:
             language=active.language_of(meaning),
             languages=_tags(outer) if spoken else None,
             scope=active if meaning.coercion in ("@id", "@vocab") else None,
+            listed=meaning.container == "@list",
+            facets=tuple(sorted({**item.facets, **outer.facets}.items())),
         )
 
     def meaning(self, term: TermDefinition, odd: str) -> tuple[str | None, str]:

@@ -10,6 +10,18 @@ from urllib.parse import unquote
 from xroad_lite.errors import SemanticsError
 
 _ALL: Final = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
+FACETS: Final = (
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minItems",
+    "maxItems",
+)
+"""What bounds a value beyond its type."""
 MAX_BRANCHES: Final = 500
 
 
@@ -29,6 +41,7 @@ class View:
     default: tuple[Any, ...] = ()
     never: bool = False
     closed: bool = False
+    facets: dict[str, Any] = field(default_factory=dict)
     elsewhere: str = ""
     identity: tuple[int, ...] = ()
 
@@ -95,6 +108,7 @@ class _Reader:
             else:
                 self.branch_types |= listed
         if certain:
+            result.facets.update((name, schema[name]) for name in FACETS if name in schema)
             if "const" in schema:
                 result.values = _scalars([schema["const"]])
             elif isinstance(schema.get("enum"), list):
