@@ -76,11 +76,10 @@ def named_subsystems(certificate: x509.Certificate) -> list[SubsystemId]:
 
 
 def subject_of(subsystem: SubsystemId) -> x509.Name:
-    """The readable name: member, subsystem, and the identifier as far as it goes."""
+    """The readable name: member and subsystem, as far as they go."""
     named = (
         (NameOID.ORGANIZATION_NAME, subsystem.member_code),
         (NameOID.COMMON_NAME, subsystem.subsystem_code),
-        (NameOID.SERIAL_NUMBER, quote(str(subsystem), safe="/")),
     )
     return x509.Name([x509.NameAttribute(oid, text[:_MAX_NAME]) for oid, text in named])
 
