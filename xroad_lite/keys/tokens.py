@@ -197,7 +197,8 @@ def library() -> Any:
 
 
 def _token(found: Any, address: Address) -> Any:
-    tokens = [one for one in found.get_tokens() if _fits(one, address.token)]
+    ready = found.get_tokens(token_flags=library().TokenFlag.TOKEN_INITIALIZED)
+    tokens = [one for one in ready if _fits(one, address.token)]
     if len(tokens) != 1:
         raise _NoTokenError(f"{len(tokens) or 'no'} tokens fit: expected one")
     return tokens[0]

@@ -1,0 +1,247 @@
+"""Keys in a token: SoftHSM 2 as the real thing, from making the key to a sealed message."""
+
+import os
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+from xroad_lite.errors import KeysError
+from xroad_lite.identifiers import SubsystemId
+from xroad_lite.keys import (
+    P256_ORDER,
+    KeySigner,
+    make_request,
+    new_key,
+    open_key,
+    open_signer,
+    read_certificate,
+    read_request,
+    to_pem,
+    tokens,
+)
+from xroad_lite.node import Node
+from xroad_lite.stewardship import Authority
+from xroad_lite.testing import BIRTH, HEALTH, Clock, two_agency_instance
+
+NOW = 1_790_000_000
+ME = SubsystemId.parse(HEALTH)
+PIN = b"4321"
+MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so")
+MODULE = next((one for one in MODULES if os.path.exists(one)), None)  # noqa: PTH110
+pytestmark = pytest.mark.skipif(
+    MODULE is None or shutil.which("softhsm2-util") is None,
+    reason="needs SoftHSM 2: apt-get install softhsm2",
+)
+
+
+@pytest.fixture(scope="module")
+def token(tmp_path_factory):
+    """The address of a key in a fresh token, without its label."""
+    folder = tmp_path_factory.mktemp("token")
+    (folder / "tokens").mkdir()
+    configuration = folder / "softhsm2.conf"
+    configuration.write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
+    before = os.environ.get("SOFTHSM2_CONF")
+    os.environ["SOFTHSM2_CONF"] = str(configuration)
+    make = "softhsm2-util --init-token --free --label births --so-pin 1234 --pin"
+    subprocess.run([*make.split(), PIN.decode()], check=True, capture_output=True)
+    yield f"pkcs11:token=births;object={{}}?module-path={MODULE}"
+    if before is None:
+        del os.environ["SOFTHSM2_CONF"]
+    else:
+        os.environ["SOFTHSM2_CONF"] = before
+
+
+def refused(call, *given, **named):
+    """Code and whole text of a refusal."""
+    with pytest.raises(KeysError) as caught:
+        call(*given, **named)
+    return caught.value.code, f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
+def test_a_key_is_made_in_the_token_and_signs_there(algorithm, token, authority, tmp_path):
+    """Its request names us, its certificate verifies what it signs, and it cannot be taken out."""
+    uri = token.format(algorithm)
+    made = new_key(uri, algorithm, passphrase=PIN)
+    request = read_request(make_request(made, ME))
+    assert (request.subsystem, request.key) == (ME, made.public_key())
+    der = authority.certify(request.key, ME, now=NOW)
+    (tmp_path / "certificates.pem").write_bytes(to_pem(der))
+    signer = open_signer(uri, tmp_path / "certificates.pem", passphrase=lambda: PIN)
+    assert (signer.algorithm, signer.chain) == (algorithm, (der,))
+    for number in range(20):
+        signature = signer.sign(b"data %d" % number)
+        assert len(signature) == 64
+        assert read_certificate(der).verifies(signature, b"data %d" % number)
+        if algorithm == "ES256":
+            assert int.from_bytes(signature[32:], "big") <= P256_ORDER // 2
+    for taking in (signer.key.private_bytes, getattr(signer.key, "private_numbers", None)):
+        if taking is not None:
+            assert refused(taking)[0] == "keys.token"
+    assert refused(new_key, uri, algorithm, passphrase=PIN)[0] == "keys.exists"
+
+
+def test_what_cannot_be_opened_is_said(token, authority, tmp_path):
+    """No PIN, a wrong one, no token, no key, no library; and never the PIN itself."""
+    import pkcs11
+
+    uri = token.format("known")
+    new_key(uri, passphrase=PIN)
+    for given, code in (
+        ({"uri": uri}, "keys.token"),
+        ({"uri": uri, "passphrase": b"not the pin"}, "keys.token"),
+        ({"uri": token.format("other"), "passphrase": PIN}, "keys.token"),
+        ({"uri": uri.replace("births", "deaths"), "passphrase": PIN}, "keys.token"),
+        ({"uri": uri.replace(MODULE, "/none.so"), "passphrase": PIN}, "keys.token"),
+        ({"uri": uri.replace(MODULE, "/bin/true"), "passphrase": PIN}, "keys.token"),
+    ):
+        pkcs11.lib(MODULE).finalize()  # else this process is still logged in
+        found, text = refused(open_key, **given)
+        assert found == code, text
+        assert "4321" not in text
+        assert "not the pin" not in text
+    other = authority.issue(ME, now=NOW).signer.chain[0]
+    (tmp_path / "other.pem").write_bytes(to_pem(other))
+    assert refused(open_signer, uri, tmp_path / "other.pem", passphrase=PIN)[0] == "keys.mismatch"
+    assert open_key(uri, passphrase=PIN).curve.name == "secp256r1"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "pkcs11:",
+        "pkcs11:token=births?module-path=/x.so",
+        "pkcs11:object=a;object=b?module-path=/x.so",
+        "pkcs11:object=a;colour=red?module-path=/x.so",
+        "pkcs11:object=a;type=cert?module-path=/x.so",
+        "pkcs11:object=?module-path=/x.so",
+        "pkcs11:object=a?module-path=/x.so&pin-value=4321",
+        "pkcs11:object=a;pin-value=4321?module-path=/x.so",
+    ],
+)
+def test_addresses_that_are_refused(uri, monkeypatch):
+    """What names no key, names it twice or oddly, or holds a PIN, which is not repeated."""
+    monkeypatch.delenv("XROAD_LITE_PKCS11_MODULE", raising=False)
+    code, text = refused(open_key, uri, passphrase=b"x")
+    assert code == "keys.uri"
+    assert "4321" not in text
+    code, text = refused(open_key, "pkcs11:object=a", passphrase=b"x")
+    assert "XROAD_LITE_PKCS11_MODULE" in text
+
+
+def test_a_key_by_its_id_and_the_library_by_a_variable(token, monkeypatch):
+    """As RFC 7512 writes bytes, percent-encoded."""
+    monkeypatch.setenv("XROAD_LITE_PKCS11_MODULE", MODULE)
+    made = new_key("pkcs11:token=births;object=by%20id;id=%01%FF", passphrase=PIN)
+    for uri in ("pkcs11:token=births;id=%01%FF", "PKCS11:object=by%20id;type=private"):
+        assert open_key(uri, passphrase=PIN).public_key() == made.public_key()
+
+
+def test_a_lost_session_is_made_again(token):
+    """The token was away between two signatures: the second one just takes longer."""
+    import pkcs11
+
+    uri = token.format("lost")
+    new_key(uri, passphrase=PIN)
+    signer = KeySigner(open_key(uri, passphrase=PIN), (), "ES256")
+    assert len(signer.sign(b"before")) == 64
+    pkcs11.lib(MODULE).finalize()
+    assert len(signer.sign(b"after")) == 64
+    pkcs11.lib(MODULE).reinitialize()
+    assert len(signer.sign(b"after that")) == 64
+
+
+def test_a_token_that_stays_away_is_said_and_may_come_back(token, monkeypatch):
+    """Signing fails with our error while it is away, and works again afterwards."""
+    uri = token.format("away")
+    new_key(uri, passphrase=PIN)
+    key = open_key(uri, passphrase=PIN)
+    signer = KeySigner(key, (), "ES256")
+    import pkcs11
+
+    pkcs11.lib(MODULE).finalize()
+    found = tokens._fits
+    monkeypatch.setattr(tokens, "_fits", lambda *_: False)
+    assert refused(signer.sign, b"now")[0] == "keys.token"
+    monkeypatch.setattr(tokens, "_fits", found)
+    assert len(signer.sign(b"then")) == 64
+
+
+def test_threads_may_sign_at_once(token):
+    """Eight threads and two keys of one library: every signature verifies."""
+    keys = [new_key(token.format(f"thread-{number}"), passphrase=PIN) for number in range(2)]
+    bad = []
+
+    def work(number):
+        key = keys[number % 2]
+        signer = KeySigner(key, (), "ES256")
+        from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+        from xroad_lite.keys.certificates import SHA256
+
+        for turn in range(15):
+            data = b"%d %d" % (number, turn)
+            signature = signer.sign(data)
+            halves = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+            try:
+                key.public_key().verify(encode_dss_signature(*halves), data, SHA256)
+            except Exception as error:  # noqa: BLE001  a thread must not hide it
+                bad.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not bad
+
+
+def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch):
+    """A clear error with the command, not an ImportError."""
+    import builtins
+
+    real = builtins.__import__
+
+    def no_pkcs11(name, *more, **named):
+        if name == "pkcs11":
+            raise ImportError(name)
+        return real(name, *more, **named)
+
+    monkeypatch.setattr(builtins, "__import__", no_pkcs11)
+    code, text = refused(open_key, "pkcs11:object=a?module-path=/x.so", passphrase=PIN)
+    assert code == "keys.pkcs11"
+    assert "pip install 'xroad-lite[pkcs11]'" in text
+
+
+def test_a_node_seals_with_a_key_in_a_token(token, tmp_path, monkeypatch):
+    """From the token to the receiver's handler: the Civil Registry accepts what Health sealed."""
+    clock = Clock()
+    instance = two_agency_instance(tmp_path, now=clock())
+    folder = instance.node_folder(HEALTH)
+    key = new_key(token.format("node"), passphrase=PIN)
+    authority = Authority.read(tmp_path / "authority")
+    der = authority.certify(key.public_key(), ME, now=clock())
+    (folder / "certificates.pem").write_bytes(to_pem(der))
+    member = instance.source / "members/health.yaml"
+    old = f"sha256: {_listed(member)}"
+    sha256 = read_certificate(der).sha256
+    member.write_text(member.read_text().replace(old, f"sha256: {sha256}"))
+    instance.publish(clock())
+    settings = (folder / "node.yaml").read_text().replace("file:key.pem", token.format("node"))
+    (folder / "node.yaml").write_text(settings + "passphrase_from: file:pin\n")
+    (folder / "pin").write_bytes(PIN + b"\n")
+    received = []
+    civil = Node.open(instance.node_folder("DEMO/GOV/CIVIL/registry"), clock=clock)
+    with Node.open(folder, clock=clock) as health, civil:
+        civil.subscribe("health.birth")(lambda message: received.append(message.body))
+        health.publish("health.birth", BIRTH)
+        while health.step() | civil.step():
+            pass
+    assert received == [BIRTH]
+
+
+def _listed(member):
+    return member.read_text().partition("sha256: ")[2].split()[0]
