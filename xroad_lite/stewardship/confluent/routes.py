@@ -55,7 +55,7 @@ def _routes(steward: Steward | None) -> dict[str, dict[str, _Handler]]:
             "DELETE": set_up.unset_global_config,
         },
         "config/*": {
-            "GET": settings.subject_config,
+            "GET": set_up.subject_config,
             "PUT": set_up.set_config,
             "DELETE": set_up.unset_config,
         },

@@ -6,10 +6,9 @@ from xroad_lite.schema.evolution.modes import MODES
 from xroad_lite.stewardship.confluent.answers import (
     Refusal,
     Request,
-    no_subject,
     not_permitted,
 )
-from xroad_lite.stewardship.confluent.catalogue import Catalogue
+from xroad_lite.stewardship.confluent.catalogue import Catalogue, checked_type
 from xroad_lite.stewardship.confluent.evolving import DEFAULT_MODE
 from xroad_lite.stewardship.confluent.steward import Steward, allowed, done
 
@@ -32,38 +31,54 @@ def config(_: Request, __: Catalogue) -> dict[str, str]:
     return {"compatibilityLevel": DEFAULT_MODE}
 
 
-def subject_config(request: Request, catalogue: Catalogue, subject: str) -> dict[str, str]:
-    """A subject's mode of compatibility; 40408 where it names none."""
-    found = catalogue.subject(catalogue.type_of(subject) or "")
-    if found is not None and "compatibility" in found.model_fields_set:
-        return {"compatibilityLevel": found.compatibility.upper()}
-    if request.flag("defaultToGlobal"):
-        return {"compatibilityLevel": DEFAULT_MODE}
-    raise Refusal(
-        40408, f"Subject '{subject[:200]}' does not have subject-level compatibility configured"
-    )
-
-
 class Settings:
     """What can be set where there is a steward; without one everything is refused."""
 
     def __init__(self, steward: Steward | None) -> None:
         self._steward = steward
 
+    def subject_config(
+        self, request: Request, catalogue: Catalogue, subject: str
+    ) -> dict[str, str]:
+        """A subject's mode of compatibility; 40408 where it names none."""
+        mode = self._own_mode(catalogue, subject)
+        if mode is None and request.flag("defaultToGlobal"):
+            mode = DEFAULT_MODE
+        if mode is None:
+            raise Refusal(
+                40408,
+                f"Subject '{subject[:200]}' does not have subject-level compatibility configured",
+            )
+        return {"compatibilityLevel": mode}
+
+    def _own_mode(self, catalogue: Catalogue, subject: str) -> str | None:
+        type_ = catalogue.type_of(subject) or ""
+        found = catalogue.subject(type_)
+        if found is not None:
+            named = "compatibility" in found.model_fields_set
+            return found.compatibility.upper() if named else None
+        return self._steward.expected_mode(type_) if self._steward else None
+
     def set_config(self, request: Request, catalogue: Catalogue, subject: str) -> dict[str, str]:
-        """Give a subject another mode of compatibility."""
+        """Give a subject another mode; one to come gets it with its first version."""
         mode = _wanted_mode(request)
         steward = allowed(self._steward, request, subject)
-        type_ = _known(catalogue, subject)
-        done(lambda: steward.evolve(type_, mode))
+        type_ = checked_type(subject, catalogue)
+        if catalogue.subject(type_) is None:
+            steward.expect_mode(type_, mode)
+        else:
+            done(lambda: steward.evolve(type_, mode))
         return {"compatibility": mode}
 
     def unset_config(self, request: Request, catalogue: Catalogue, subject: str) -> dict[str, str]:
         """Let a subject evolve by the mode of those that name none."""
-        type_ = _known(catalogue, subject)
-        before = subject_config(request, catalogue, subject)
+        before = self.subject_config(request, catalogue, subject)
         steward = allowed(self._steward, request, subject)
-        done(lambda: steward.evolve(type_, None))
+        type_ = checked_type(subject, catalogue)
+        if catalogue.subject(type_) is None:
+            steward.expect_mode(type_, None)
+        else:
+            done(lambda: steward.evolve(type_, None))
         return before
 
     def set_global_config(self, request: Request, _: Catalogue) -> dict[str, str]:
@@ -123,13 +138,6 @@ def _wanted_mode(request: Request) -> str:
             42203, f"Invalid compatibility level '{mode[:40]}': expected one of {', '.join(MODES)}"
         )
     return mode
-
-
-def _known(catalogue: Catalogue, subject: str) -> str:
-    type_ = catalogue.type_of(subject)
-    if type_ is None or catalogue.subject(type_) is None:
-        raise no_subject(subject)
-    return type_
 
 
 def _no_mode(subject: str) -> Refusal:

@@ -28,6 +28,14 @@ class Steward(Protocol):
         """End the life of versions."""
         ...
 
+    def expect_mode(self, type_: str, mode: str | None) -> None:
+        """Remember the mode of a subject whose first version is still to come."""
+        ...
+
+    def expected_mode(self, type_: str) -> str | None:
+        """The mode that is remembered for it."""
+        ...
+
     def evolve(self, type_: str, mode: str | None) -> Catalogue:
         """Give a subject another mode of compatibility, or none of its own."""
         ...

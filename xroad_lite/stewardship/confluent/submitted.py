@@ -67,7 +67,7 @@ def submitted(request: Request, catalogue: Catalogue) -> Submitted:
 
 def _kind(body: dict[str, Any]) -> str:
     name = body.get("schemaType") or "AVRO"
-    if name not in _KINDS:
+    if not isinstance(name, str) or name not in _KINDS:
         raise invalid_schema(f"schemaType is {str(name)[:40]!r}: expected AVRO or JSON")
     return _KINDS[name]
 

@@ -18,6 +18,8 @@ from xroad_lite.stewardship.confluent.submitted import Submitted
 from xroad_lite.stewardship.schema_sources import SchemaSource
 from xroad_lite.stewardship.schemas import register_version, set_mode, set_status
 
+_EXPECTED = 10_000
+
 
 class Writer:
     """One change at a time; see ``confluent.Steward``."""
@@ -36,6 +38,8 @@ class Writer:
         self._adopt = adopt
         self._owner = owner
         self._lock = threading.Lock()
+        self._expected: dict[str, str] = {}
+        """Modes of subjects to come, set by clients that set the mode first."""
 
     def register(self, type_: str, schema: Submitted) -> Catalogue:
         """Register a document as the next version of a type."""
@@ -48,10 +52,24 @@ class Writer:
                 schema.kind,
                 owner=self._owner or self._owner_of_domain(type_),
                 title=self._title(type_, schema.written),
+                mode=self._expected.get(type_, ""),
                 references=schema.references,
             )
 
-        return self._changed(type_, change)
+        catalogue = self._changed(type_, change)
+        self._expected.pop(type_, None)
+        return catalogue
+
+    def expect_mode(self, type_: str, mode: str | None) -> None:
+        """Remember the mode of a subject whose first version is still to come."""
+        if mode is None:
+            self._expected.pop(type_, None)
+        elif len(self._expected) < _EXPECTED:
+            self._expected[type_] = mode
+
+    def expected_mode(self, type_: str) -> str | None:
+        """The mode that is remembered for it."""
+        return self._expected.get(type_)
 
     def retire(self, type_: str, versions: list[int]) -> Catalogue:
         """End the life of versions, by way of being deprecated."""
