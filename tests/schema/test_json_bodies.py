@@ -60,12 +60,21 @@ def test_a_violation_has_path_rule_got_and_expected() -> None:
     )
 
 
+def test_a_misspelt_field_is_recognised() -> None:
+    """The declared field that is most like an unknown one is named, unless names are personal."""
+    schema = {"properties": {"familyName": {}, "given": {}}, "additionalProperties": False}
+    (found,) = compile_schema(schema, "json").validate({"familyname": "Rojas"})
+    assert found.message.endswith('(did you mean "familyName"?)')
+    (found,) = compile_schema({**schema, "x-personal": True}, "json").validate({"familyname": 1})
+    assert "familyname" not in found.message.lower()
+
+
 @pytest.mark.parametrize(
     ("schema", "value", "rule", "words"),
     [
         ({"type": "integer"}, "3", "type", 'got the text "3", expected a whole number'),
         ({"type": ["string", "null"]}, 3, "type", "expected null or a text"),
-        ({"enum": ["a", 1, None]}, 2, "enum", 'expected one of: the text "a", the number 1, null'),
+        ({"enum": ["a", 1, None]}, 2, "enum", 'expected one of: "a", 1, null'),
         ({"enum": list(range(30))}, 99, "enum", "or 20 others"),
         ({"const": "x"}, "y", "const", 'expected the text "x" and nothing else'),
         ({"minimum": 3}, 1, "minimum", "got the number 1, expected at least 3"),
@@ -75,8 +84,8 @@ def test_a_violation_has_path_rule_got_and_expected() -> None:
         ({"pattern": "^[a-z]+$"}, "A1", "pattern", "expected it to match ^[a-z]+$"),
         ({"maxItems": 1}, [1, 2], "maxItems", "got an array with 2 items, expected at most 1"),
         ({"uniqueItems": True}, [1, 1], "uniqueItems", "expected no two items to be equal"),
-        ({"contains": {"const": 1}}, [2], "contains", "expected another number of items"),
-        ({"contains": True, "minContains": 2}, [2], "minContains", "another number of items"),
+        ({"contains": {"const": 1}}, [2], "contains", "expected at least one item that fits"),
+        ({"contains": True, "minContains": 2}, [2], "minContains", "expected more items"),
         ({"required": ["a"]}, {"b": 1}, "required", 'the field "a" is missing'),
         ({"dependentRequired": {"b": ["a"]}}, {"b": 1}, "dependentRequired", '"a" is missing'),
         ({"additionalProperties": False}, {"b": 1}, "additionalProperties", 'got "b", which'),

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from xroad_lite.schema.avro_types import AvroType
 from xroad_lite.schema.pointers import pointer
-from xroad_lite.schema.violations import MASK, Violation, shortened, shown
+from xroad_lite.schema.violations import MASK, Violation, counted, shortened, shown
 
 _BITS = {"int": 31, "long": 63}
 _NAMES = {
@@ -199,7 +199,7 @@ def _detail(of: AvroType, value: Any) -> tuple[str, str]:
     if of.kind in ("float", "double") and isinstance(value, int) and value.bit_length() > 1000:
         return "range", "a number that a float can hold"
     if of.kind == "fixed" and len(value) != of.size:
-        return "size", f"{of.size} bytes, not {len(value)}"
+        return "size", f"exactly {counted(of.size, 'byte')}"
     if of.kind == "enum" and value not in of.symbols:
         more = f" or {len(of.symbols) - 10} others" if len(of.symbols) > 10 else ""
         return "enum", f"one of: {', '.join(of.symbols[:10])}{more}"

@@ -46,6 +46,14 @@ class Marks:
             known = self._known[path] = self._covered(path)
         return known
 
+    def names(self, path: tuple[str | int, ...]) -> set[str]:
+        """The names of the fields that are declared for the object at this path."""
+        places = self._here([self.documents.root])
+        for part in path:
+            places = self._here([below for place in places for below in _below(place, part)])
+        declared = (place.schema.get("properties") for place in places)
+        return {name for named in declared if isinstance(named, dict) for name in named}
+
     def _covered(self, path: tuple[str | int, ...]) -> bool:
         places = self._here([self.documents.root])
         for part in path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xroad_lite.schema.personal import Marks
 from xroad_lite.schema.pointers import pointer
-from xroad_lite.schema.violations import MASK, Violation, shortened, shown
+from xroad_lite.schema.violations import MASK, Violation, counted, shortened, shown
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -59,9 +60,22 @@ def violation(error: jsonschema_rs.ValidationError, body: Any, marks: Marks) -> 
     if name == "falseSchema" and _is_rest(steps):  # the values stay unseen: they may be personal
         names = MASK if view.hides_names(error) else _listed(view.value(error))
         return Violation(pointer(error.instance_path), str(steps[-1]), _UNKNOWN.format(names))
+    if name in _REST:
+        said = explained(error, view) + _meant(error, view, marks)
+        return Violation(pointer(error.instance_path), name, said)
     rule = str(steps[-1]) if name in _KEYWORD_IN_PATH else name
     rule = "false" if name == "falseSchema" else rule
     return Violation(pointer(error.instance_path), rule, explained(error, view))
+
+
+def _meant(error: jsonschema_rs.ValidationError, view: View, marks: Marks) -> str:
+    """The declared field whose name is most like an unknown one's, if there is one."""
+    if view.hides_names(error):
+        return ""
+    declared = sorted(marks.names(tuple(error.instance_path)) - set(view.value(error)))
+    unknown = str(error.kind.as_dict()["unexpected"][0])
+    near = difflib.get_close_matches(unknown, declared, 1, 0.7) if len(unknown) < 100 else []
+    return f' (did you mean "{shortened(near[0])}"?)' if near else ""
 
 
 def _at(body: Any, path: Iterable[str | int]) -> Any:
@@ -84,7 +98,12 @@ def explained(error: jsonschema_rs.ValidationError, view: View) -> str:
 
 
 def _expected(template: str) -> _Sentence:
+    """``{limit} field`` becomes ``1 field`` or ``2 fields``."""
+    head, counts, noun = template.partition("{limit} ")
+
     def say(error: jsonschema_rs.ValidationError, details: dict[str, Any], view: View) -> str:
+        if counts:
+            return f"{view.got(error)}, expected {head}{counted(details['limit'], noun)}"
         values = {name: shortened(str(value)) for name, value in details.items()}
         return f"{view.got(error)}, expected {template.format(**values)}"
 
@@ -97,9 +116,20 @@ def _type(error: jsonschema_rs.ValidationError, details: dict[str, Any], view: V
 
 
 def _options(error: jsonschema_rs.ValidationError, details: dict[str, Any], view: View) -> str:
-    options = [shown(option) for option in details["options"][:10]]
+    options = [_option(option) for option in details["options"][:10]]
     more = "" if len(details["options"]) <= 10 else f" or {len(details['options']) - 10} others"
     return f"{view.got(error)}, expected one of: {', '.join(options)}{more}"
+
+
+def _option(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return shortened(str(value))
+    return f'"{shortened(value)}"' if isinstance(value, str) else shown(value)
+
+
+def _contains(error: jsonschema_rs.ValidationError, _: dict[str, Any], view: View) -> str:
+    word = str(error.schema_path[-1])
+    return f"{view.got(error)}, expected {_CONTAINED.get(word, _CONTAINED['contains'])}"
 
 
 def _const(error: jsonschema_rs.ValidationError, details: dict[str, Any], view: View) -> str:
@@ -151,6 +181,11 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(listed[:5]) + more if listed else "no fields"
 
 
+_CONTAINED = {
+    "contains": "at least one item that fits what the schema says below contains",
+    "minContains": "more items that fit what the schema says below contains",
+    "maxContains": "fewer items that fit what the schema says below contains",
+}
 _SENTENCES: dict[str, _Sentence] = {
     "type": _type,
     "enum": _options,
@@ -169,15 +204,15 @@ _SENTENCES: dict[str, _Sentence] = {
     "exclusiveMinimum": _expected("more than {limit}"),
     "exclusiveMaximum": _expected("less than {limit}"),
     "multipleOf": _expected("a multiple of {multiple_of}"),
-    "minLength": _expected("at least {limit} characters"),
-    "maxLength": _expected("at most {limit} characters"),
+    "minLength": _expected("at least {limit} character"),
+    "maxLength": _expected("at most {limit} character"),
     "pattern": _expected("it to match {pattern}"),
-    "minItems": _expected("at least {limit} items"),
-    "maxItems": _expected("at most {limit} items"),
-    "additionalItems": _expected("at most {limit} items"),
+    "minItems": _expected("at least {limit} item"),
+    "maxItems": _expected("at most {limit} item"),
+    "additionalItems": _expected("at most {limit} item"),
     "uniqueItems": _expected("no two items to be equal"),
-    "contains": _expected("another number of items of the kind that the schema asks for"),
-    "minProperties": _expected("at least {limit} fields"),
-    "maxProperties": _expected("at most {limit} fields"),
+    "contains": _contains,
+    "minProperties": _expected("at least {limit} field"),
+    "maxProperties": _expected("at most {limit} field"),
     "not": _expected("anything but what the schema excludes"),
 }

@@ -7,6 +7,7 @@ in logs and in screens of other institutions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 MAX_VIOLATIONS = 20
@@ -42,12 +43,19 @@ def shown(value: Any) -> str:
     if isinstance(value, str):
         return f'the text "{shortened(value)}"'
     if isinstance(value, dict):
-        return f"an object with {len(value)} field{'' if len(value) == 1 else 's'}"
+        return f"an object with {counted(len(value), 'field')}"
     if isinstance(value, list | tuple):
-        return f"an array with {len(value)} item{'' if len(value) == 1 else 's'}"
+        return f"an array with {counted(len(value), 'item')}"
     if isinstance(value, bytes):
-        return f"{len(value)} bytes"
+        return counted(len(value), "byte")
+    if isinstance(value, Decimal):
+        return f"the number {shortened(format(value, 'f'))}"
     return f"the {type(value).__name__} {shortened(str(value))}"
+
+
+def counted(number: Any, noun: str) -> str:
+    """``1 item``, ``2 items``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def shortened(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xroad_lite.schema.fields import Field
-from xroad_lite.schema.violations import shortened
+from xroad_lite.schema.violations import counted, shortened
 
 _TYPES = {
     "string": "text",
@@ -43,19 +43,19 @@ _FORMATS = {
     "iri": "IRI",
 }
 _BOUNDS = (
-    ("minLength", "at least {} characters"),
-    ("maxLength", "at most {} characters"),
+    ("minLength", "at least {} character"),
+    ("maxLength", "at most {} character"),
     ("pattern", "matches {}"),
     ("minimum", "at least {}"),
     ("exclusiveMinimum", "more than {}"),
     ("maximum", "at most {}"),
     ("exclusiveMaximum", "less than {}"),
     ("multipleOf", "a multiple of {}"),
-    ("minItems", "at least {} items"),
-    ("maxItems", "at most {} items"),
-    ("minProperties", "at least {} fields"),
-    ("maxProperties", "at most {} fields"),
-    ("size", "{} bytes"),
+    ("minItems", "at least {} item"),
+    ("maxItems", "at most {} item"),
+    ("minProperties", "at least {} field"),
+    ("maxProperties", "at most {} field"),
+    ("size", "{} byte"),
 )
 _MANY = 12
 
@@ -98,7 +98,7 @@ def _branch(branch: Mapping[str, Any]) -> str:
 def bounds_of(one: Field) -> list[str]:
     """What else is asked of it: ``at most 32 characters``, ``one of F, M``."""
     found = [
-        text.format(shortened(str(one.says[word])))
+        _bound(text, one.says[word])
         for word, text in _BOUNDS
         if word in one.says and not isinstance(one.says[word], dict)
     ]
@@ -112,6 +112,11 @@ def bounds_of(one: Field) -> list[str]:
     if one.says.get("additionalProperties") is False:
         found.append("no other fields")
     return found
+
+
+def _bound(text: str, value: Any) -> str:
+    head, counts, noun = text.partition("{} ")
+    return head + counted(value, noun) if counts else text.format(shortened(str(value)))
 
 
 def codes_of(one: Field) -> list[Any]:

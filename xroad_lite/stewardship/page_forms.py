@@ -24,7 +24,8 @@ def _facts(page: Page) -> Iterator[tuple[str, Cell]]:
     yield "Message type", Cell(page.type, code=True)
     yield "Version", Cell(f"{page.version} ({page.status})")
     yield "Kind", Cell({"json": "JSON Schema", "avro": "Avro"}[page.kind])
-    yield "IRI", Cell(page.iri, code=True)
+    if page.iri:
+        yield "IRI", Cell(page.iri, code=True)
     yield "Owner", Cell(page.owner)
     yield "Compatibility", Cell(page.compatibility)
     yield "Versions", Cell(", ".join(f"{number} {status}" for number, status in page.versions))

@@ -94,7 +94,7 @@ def page_of(
         version=found.version,
         status=found.status,
         kind=found.kind,
-        iri=f"{source.base}schemas/{found.type.replace('.', '/', 1)}/{found.version}",
+        iri=_iri(source, found),
         owner=subject.owner,
         compatibility=subject.compatibility,
         language=language,
@@ -106,6 +106,12 @@ def page_of(
         changes=tuple(_changes(source, found)),
         example=_example(source, found),
     )
+
+
+def _iri(source: SchemaSource, found: SourceVersion) -> str:
+    """The version's IRI; empty where no instance gives it a base."""
+    name = f"schemas/{found.type.replace('.', '/', 1)}/{found.version}"
+    return source.base + name if source.instance else ""
 
 
 def _since(source: SchemaSource, found: SourceVersion) -> dict[str, int]:
