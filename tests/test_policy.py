@@ -6,7 +6,7 @@ import yaml
 from xroad_lite import policy, times
 from xroad_lite.errors import PolicyError
 from xroad_lite.policy import ERROR_TYPE, Movement, decide, find, projection
-from xroad_lite.registry import Manifest, Snapshot, read_source
+from xroad_lite.registry import Snapshot, read_source
 from xroad_lite.testing import CIVIL, HEALTH, PURPOSE, two_agency_instance
 
 NOW = 1_790_000_000.0
@@ -35,7 +35,7 @@ def snapshot(documents, name=None, **changed):
         value = yaml.safe_load(source) | {"agreement": name} | changed
         value = {key: one for key, one in value.items() if one is not None}
         documents = documents | {path: yaml.safe_dump(value).encode()}
-    return Snapshot(Manifest.read(Manifest.write(1, NOW, NOW + DAY, documents)), documents)
+    return Snapshot.draft(documents, published=NOW, expires=NOW + DAY)
 
 
 def rule(found, iri, movement):

@@ -6,7 +6,7 @@ import yaml
 from xroad_lite import times
 from xroad_lite.errors import PolicyError, RegistryError
 from xroad_lite.policy import Movement, decide, find
-from xroad_lite.registry import Manifest, Snapshot, read_source
+from xroad_lite.registry import Snapshot, read_source
 from xroad_lite.stewardship import routes
 from xroad_lite.testing import CIVIL, HEALTH, PURPOSE, two_agency_instance
 
@@ -43,7 +43,7 @@ def edited(documents, path, **changed):
 
 def snapshot(documents):
     """The documents, published."""
-    return Snapshot(Manifest.read(Manifest.write(1, NOW, NOW + DAY, documents)), documents)
+    return Snapshot.draft(documents, published=NOW, expires=NOW + DAY)
 
 
 def births(sender, recipient):

@@ -87,7 +87,7 @@ def _decide_but_for_time(snapshot: Snapshot, agreement_iri: str, movement: Movem
     if agreement is None:
         raise PolicyError(
             "policy.no_agreement",
-            f"snapshot {snapshot.manifest.version} has no agreement {agreement_iri}",
+            f"snapshot {snapshot.edition.version} has no agreement {agreement_iri}",
         )
     _check_parties(snapshot, agreement, movement)
     _check_type(snapshot, agreement, movement)

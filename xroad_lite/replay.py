@@ -15,7 +15,8 @@ from xroad_lite.errors import RegistryError
 from xroad_lite.exchange import PREFIX_NOT_ASKED, Judgement, OpenRequest, Receiving, receive
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.policy import REQUEST
-from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
+from xroad_lite.registry import KnownSnapshots, RegistryFolder
+from xroad_lite.registry.metadata import History
 
 _NO_LIMIT = 64 * 1_048_576
 _COMPARED = ("outcome", "checks", "check", "code")
@@ -58,13 +59,16 @@ def replay_log(
 ) -> Replay:
     """Judge every received message of the log of subsystem ``me`` again.
 
-    ``RegistryError`` when a snapshot that an entry names is not in the registry's folder.
+    ``RegistryError`` when a snapshot under which the node judged is not in the registry's archive,
+    or was never adopted by an entry of this log: with an old key anybody can make one today.
     """
     past = _Past(store, registry, me)
     found = Replay()
     for index, leaf in store.entries():
         entry = entries.read(leaf)
-        if entry.kind == "message":
+        if entry.kind == "snapshot":
+            past.adopted.add(entry.fields["registry"])
+        elif entry.kind == "message":
             _replay_entry(past, index, entry, found)
         if progress is not None and index % 64 == 0:
             progress(index)
@@ -110,9 +114,9 @@ class _Past:
         self._me = me
         self._accepted: dict[tuple[str, str, str], str] = {}
         self._requests: dict[str, OpenRequest] = {}
-        self._snapshots: dict[str, Snapshot | None] = {}
-        self._known: dict[str, KnownSnapshots] = {}
-        self._versions = registry.versions()
+        self.adopted: set[str] = set()
+        """The snapshots that the log says the node had adopted so far."""
+        self._known: dict[str, tuple[KnownSnapshots, History]] = {}
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """See ``exchange.Memory``."""
@@ -132,7 +136,7 @@ class _Past:
     def sent(self, opened: Seal, entry: entries.Entry) -> None:
         """Remember a request of ours."""
         sealed = opened.attributes
-        agreement = self._current(entry).agreement(sealed.agreement)
+        agreement = self._known_at(entry)[0].current.agreement(sealed.agreement)
         asks = agreement is not None and agreement.operation == REQUEST
         if asks and sealed.inreplyto is None and sealed.recipient is not None:
             expires = times.to_unix(sealed.expirytime) if sealed.expirytime else 0.0
@@ -147,7 +151,7 @@ class _Past:
 
     def judge(self, opened: Seal, salt: bytes, body: bytes, entry: entries.Entry) -> Judgement:
         """The verdict of that day, again."""
-        known = self._known_at(entry)
+        known, history = self._known_at(entry)
         node = Receiving(
             me=self._me,
             now=entry.at,
@@ -160,39 +164,32 @@ class _Past:
         found = receive(opened.token, salt, body, node)
         if found.missing is None:
             return found
-        snapshot = self._load(found.missing)
-        if snapshot is None:
+        head = history.find(found.missing)
+        if head is None:
             never = replace(node, never_published=lambda name: name == found.missing)
             return receive(opened.token, salt, body, never)
-        known.add(snapshot)
+        known.add(self._registry.load(head))
+        for version, published in history.published().items():
+            known.note(version, published)
         return receive(opened.token, salt, body, node)
 
-    def _current(self, entry: entries.Entry) -> Snapshot:
+    def _known_at(self, entry: entries.Entry) -> tuple[KnownSnapshots, History]:
+        """What the node had adopted when it wrote the entry, and what had been before."""
         name = entry.fields["registry"]
-        snapshot = self._load(name)
-        if snapshot is None:
+        if name not in self.adopted:
             raise RegistryError(
-                "registry.missing_snapshot",
-                f"the log names the snapshot {name}, which this registry does not have",
-                hint="replay with the registry that the node used",
+                "registry.not_adopted", f"no entry of the log says that {name} was adopted"
             )
-        return snapshot
-
-    def _known_at(self, entry: entries.Entry) -> KnownSnapshots:
-        name = entry.fields["registry"]
         if name not in self._known:
-            current = self._current(entry)
-            known = KnownSnapshots(current)
-            for version in self._versions:
-                if version <= current.manifest.version:
-                    known.note(version, self._registry.manifest(version).published)
-            self._known[name] = known
+            try:
+                history = self._registry.history(name)
+                current = self._registry.load(self._registry.head(name))
+            except RegistryError as error:
+                raise RegistryError(
+                    "registry.missing_snapshot",
+                    f"the log names the snapshot {name}, which this registry does not have whole: "
+                    f"{error.message}",
+                    hint="replay with the registry that the node used",
+                ) from None
+            self._known[name] = KnownSnapshots(current), history
         return self._known[name]
-
-    def _load(self, name: str) -> Snapshot | None:
-        if name not in self._snapshots:
-            version = int(name.partition(":")[0])
-            snapshot = self._registry.load(version) if version in self._versions else None
-            good = snapshot is not None and snapshot.name == name
-            self._snapshots[name] = snapshot if good else None
-        return self._snapshots[name]

@@ -28,7 +28,7 @@ from xroad_lite.exchange import (
 )
 from xroad_lite.identifiers import SubsystemId, new_message_id
 from xroad_lite.keys import KeySigner, base64url, open_signer
-from xroad_lite.registry import KnownSnapshots, Manifest, Snapshot, read_source
+from xroad_lite.registry import KnownSnapshots, Snapshot, read_source
 from xroad_lite.stewardship import Authority, Identity
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH, PURPOSE, two_agency_instance
 
@@ -88,8 +88,7 @@ class Instance:
             value = yaml.safe_load(documents[path])
             edited = edit(value)
             documents[path] = yaml.safe_dump(value if edited is None else edited).encode()
-        manifest = Manifest.write(version, published, expires, documents)
-        return Snapshot(Manifest.read(manifest), documents)
+        return Snapshot.draft(documents, version=version, published=published, expires=expires)
 
     def identity(self, subsystem: str = HEALTH, **options: Any) -> Identity:
         """Another key and certificate for a subsystem, by the same authority unless said."""

@@ -22,7 +22,7 @@ from judging import (
 from xroad_lite.exchange import Receiving, receive
 from xroad_lite.exchange.identity import standing
 from xroad_lite.keys import KeySigner, read_any_certificate, read_certificate, to_pem
-from xroad_lite.registry import Manifest, Snapshot
+from xroad_lite.registry import Snapshot
 
 
 def revoking(certificate, **revoked):
@@ -138,8 +138,8 @@ class Outside:
         member["subsystems"][0]["certificates"] = [{"sha256": self.leaf.sha256}]
         files[HEALTH_MEMBER] = yaml.safe_dump(member).encode()
         files |= {f"crls/{number}.crl": one for number, one in enumerate(lists)}
-        manifest = Manifest.write(version, published, NOW + 365 * DAY, files)
-        return Snapshot(Manifest.read(manifest), files)
+        expires = NOW + 365 * DAY
+        return Snapshot.draft(files, version=version, published=published, expires=expires)
 
     def birth(self, snapshot, **changed):
         """A birth, sealed by the outside certificate."""

@@ -9,7 +9,7 @@ import yaml
 from judging import BIRTHS, NOW, Instance, assert_accepted, assert_refused, judged
 
 from xroad_lite.exchange.wire_prefix import wire_prefix
-from xroad_lite.registry import Manifest, Snapshot
+from xroad_lite.registry import Snapshot
 from xroad_lite.schema import compile_schema
 from xroad_lite.testing import BIRTH
 
@@ -36,8 +36,7 @@ def with_avro(instance: Instance) -> Snapshot:
     agreement = yaml.safe_load(documents[BIRTHS])
     agreement["types"].append("health.visit")
     documents[BIRTHS] = yaml.safe_dump(agreement).encode()
-    manifest = Manifest.write(1, NOW - 3600, NOW + 3600, documents)
-    return Snapshot(Manifest.read(manifest), documents)
+    return Snapshot.draft(documents, published=NOW - 3600, expires=NOW + 3600)
 
 
 def visit(instance, snapshot, body):

@@ -1,11 +1,11 @@
 """What arrives: judged, kept with its verdict, waited for or refused; how little a flood does."""
 
-import hashlib
 import json
 import shutil
 from dataclasses import replace
 
 import pytest
+from careless import publish_unchecked
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from xroad_lite.envelope import Sealed, parse_seal, seal
@@ -14,7 +14,7 @@ from xroad_lite.keys import base64url
 from xroad_lite.messagelog import entries
 from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.node import Node, receiving
-from xroad_lite.registry import Manifest, RegistryFolder, read_source
+from xroad_lite.registry import RegistryFolder, read_source
 from xroad_lite.replay import replay_log
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Tamperer
 from xroad_lite.transports import Parcel
@@ -356,8 +356,7 @@ def test_a_snapshot_that_never_was_is_refused(two, honest, put, health_key):
 
 def test_an_older_snapshot_is_fetched(two, honest, put, health_key, seen):
     """A node that adopted a later one first looks the earlier one up."""
-    manifest = two.instance.folder / "registry/snapshots/1.json"
-    name = Manifest.read(manifest.read_bytes()).name
+    name = RegistryFolder(two.instance.folder / "registry").head().previous
     put(health_key.seal(honest, json.dumps(birth(1)).encode(), registry=name))
     two.settle()
     assert seen == ["B-0", "B-1"]
@@ -397,11 +396,7 @@ def test_an_expired_registry_decides_nothing(two, seen):
 def test_a_faulty_snapshot_is_not_adopted(path, content, two, honest, seen):
     """The last good one stays in use, the node works on, and says what is wrong."""
     documents = read_source(two.instance.source) | {path: content}
-    published = two.instance.folder / "registry"
-    for data in documents.values():
-        (published / "objects" / hashlib.sha256(data).hexdigest()).write_bytes(data)
-    manifest = Manifest.write(3, NOW + 1, NOW + DAY, documents)
-    (published / "snapshots/3.json").write_bytes(manifest)
+    publish_unchecked(two.instance.folder / "registry", two.instance.keys, documents, NOW + 1)
     before = two.civil.status()["registry"]
     two.clock.turn(10)
     two.health.publish("health.birth", birth(1))
@@ -411,10 +406,22 @@ def test_a_faulty_snapshot_is_not_adopted(path, content, two, honest, seen):
     assert two.civil.status()["registry_problem"]
 
 
-def test_a_rolled_back_registry_stops_the_node(two):
-    """A node does not open on a registry older than the one it had adopted."""
+def test_a_rolled_back_registry_is_not_followed(two, tmp_path):
+    """A node keeps what it adopted; without that it does not open on anything older."""
+    published = two.instance.folder / "registry"
+    shutil.copytree(published, tmp_path / "earlier")
+    adopted = two.instance.publish(NOW + 1).name
+    two.clock.turn(10)
+    two.settle()
     two.civil.close()
-    (two.instance.folder / "registry/snapshots/2.json").unlink()
+    shutil.rmtree(published)
+    (tmp_path / "earlier").rename(published)
+    civil = Node.open(two.instance.node_folder(CIVIL), clock=two.clock)
+    status = civil.status()
+    civil.close()
+    assert status["registry"] == adopted
+    assert status["registry_problem"].startswith("registry.rollback")
+    shutil.rmtree(two.instance.node_folder(CIVIL) / "registry")
     with pytest.raises(RegistryError) as caught:
         Node.open(two.instance.node_folder(CIVIL), clock=two.clock)
     assert caught.value.code == "registry.rollback"

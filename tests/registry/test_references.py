@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from xroad_lite.errors import RegistryError, SchemaError
-from xroad_lite.registry import Manifest, Snapshot, read_source
+from xroad_lite.registry import Snapshot, read_source
 from xroad_lite.registry.models import Reference
 from xroad_lite.registry.schema_ids import fingerprint, schema_guid, schema_id
 from xroad_lite.schema import compile_schema
@@ -66,7 +66,7 @@ def source(tmp_path: Path) -> Path:
 def snapshot(source: Path) -> Snapshot:
     """What would be published."""
     files = read_source(source)
-    return Snapshot(Manifest.read(Manifest.write(1, NOW, NOW + 1, files)), files)
+    return Snapshot.draft(files, published=NOW, expires=NOW + 1)
 
 
 def register(source: Path, type_: str, document: Any, kind: str, *references: Reference) -> None:
@@ -164,7 +164,7 @@ def test_references_of_a_published_version_stay(source: Path) -> None:
     path = source / "schemas/places/home/subject.yaml"
     path.write_text(path.read_text().replace("places.address", "places.other"))
     files = read_source(source)
-    later = Snapshot(Manifest.read(Manifest.write(2, NOW, NOW + 1, files)), files)
+    later = Snapshot.draft(files, version=2, published=NOW, expires=NOW + 1)
     with pytest.raises(RegistryError, match="published with other references"):
         later.check_succeeds(earlier)
 

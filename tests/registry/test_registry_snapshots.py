@@ -1,14 +1,12 @@
-"""Snapshots: every byte bound by the name, nothing overwritten, nothing rolled back."""
+"""Snapshots: what they answer, and which may follow which; and which sources are published."""
 
-import json
 import shutil
 
 import pytest
 import yaml
 
-from xroad_lite import times
 from xroad_lite.errors import RegistryError
-from xroad_lite.registry import KnownSnapshots, Manifest, RegistryFolder, Snapshot, read_source
+from xroad_lite.registry import KnownSnapshots, Snapshot, read_source
 from xroad_lite.stewardship import check_registry, publish
 from xroad_lite.testing import CIVIL, HEALTH, two_agency_instance
 
@@ -28,12 +26,6 @@ def documents(made):
     return read_source(made.source)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A registry folder with nothing in it."""
-    return RegistryFolder(tmp_path / "registry")
-
-
 def code_of(call, *given, **named):
     """With which code a call is refused."""
     with pytest.raises(RegistryError) as caught:
@@ -43,110 +35,13 @@ def code_of(call, *given, **named):
 
 def snapshot(documents, version=1):
     """A snapshot of documents, unpublished."""
-    return Snapshot(Manifest.read(Manifest.write(version, NOW, NOW + YEAR, documents)), documents)
+    return Snapshot.draft(documents, version=version, published=NOW, expires=NOW + YEAR)
 
 
 def edited(documents, path, **changed):
     """The documents with fields of one of them changed."""
     value = yaml.safe_load(documents[path]) | changed
     return documents | {path: yaml.safe_dump(value).encode()}
-
-
-# publishing and reading
-
-
-def test_what_is_published_reads_back(folder, documents):
-    """Version after version, each for ever."""
-    first = folder.publish(documents, published=NOW, expires=NOW + YEAR)
-    more = documents | {"members/new.yaml": b"x"}
-    second = folder.publish(more, published=NOW + 1, expires=NOW + YEAR)
-    assert folder.versions() == [1, 2]
-    assert folder.newest().name == second.name
-    again = folder.load(1)
-    assert (again.name, again.manifest) == (first.name, first.manifest)
-    assert all(again.file(path) == data for path, data in documents.items())
-    assert code_of(again.file, "members/new.yaml") == "registry.missing_file"
-
-
-def test_the_name_binds_every_byte(documents):
-    """A changed file, path, time or version is another name."""
-    names = {snapshot(documents).name, snapshot(documents, 2).name}
-    names.add(snapshot(documents | {"instance.yaml": documents["instance.yaml"] + b"\n"}).name)
-    names.add(snapshot(documents | {"members/zz.yaml": b""}).name)
-    names.add(Manifest.read(Manifest.write(1, NOW + 1, NOW + YEAR, documents)).name)
-    names.add(Manifest.read(Manifest.write(1, NOW, NOW + YEAR + 1, documents)).name)
-    assert len(names) == 6
-    assert all(name.partition(":")[0] in ("1", "2") for name in names)
-
-
-def test_a_changed_file_is_seen(folder, documents, tmp_path):
-    """Changed, cut, emptied or missing: the snapshot is not read."""
-    folder.publish(documents, published=NOW, expires=NOW + YEAR)
-    for one in sorted((tmp_path / "registry/objects").iterdir())[:4]:
-        good = one.read_bytes()
-        for bad in (b"", good[:-1], good + b" ", bytes([good[0] ^ 1]) + good[1:]):
-            one.write_bytes(bad)
-            assert code_of(folder.load, 1) == "registry.file_changed"
-        one.unlink()
-        assert code_of(folder.load, 1) == "registry.out_of_reach"
-        one.write_bytes(good)
-    assert folder.load(1).name
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"version": 0},
-        {"version": "1"},
-        {"version": True},
-        {"version": None},
-        {"published": "today"},
-        {"expires": 7},
-        {"files": []},
-        {"files": {"a": {}}},
-        {"files": {"a": {"length": "x", "sha256": "y"}}},
-        {"files": {"a": "b"}},
-        {"files": None},
-    ],
-)
-def test_what_is_no_manifest_is_refused(changed, documents):
-    """Each field has its form."""
-    good = json.loads(Manifest.write(1, NOW, NOW + YEAR, documents))
-    data = json.dumps(good | changed).encode()
-    assert code_of(Manifest.read, data) == "registry.manifest"
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"version":1,"version":2}'])
-def test_other_bytes_are_no_manifest(data):
-    """Neither garbage nor JSON of another kind."""
-    assert code_of(Manifest.read, data) in ("registry.manifest", "registry.json")
-
-
-def test_a_digest_that_is_a_path_is_refused(folder, documents, tmp_path):
-    """A manifest cannot make a node read files outside its folder."""
-    folder.publish(documents, published=NOW, expires=NOW + YEAR)
-    value = json.loads((tmp_path / "registry/snapshots/1.json").read_bytes())
-    for digest in ("../../secret", "a" * 63, "/" + "a" * 63, ""):
-        value["files"]["instance.yaml"]["sha256"] = digest
-        (tmp_path / "registry/snapshots/1.json").write_text(json.dumps(value))
-        assert code_of(folder.load, 1) == "registry.manifest"
-
-
-def test_a_large_registry_can_be_published(folder, documents):
-    """Twenty thousand files are a country, and no reason to fail."""
-    many = {f"notes/{number}.yaml": b"" for number in range(20_000)}
-    published = folder.publish(documents | many, published=NOW, expires=NOW + YEAR)
-    assert folder.manifest(1).name == published.name
-
-
-def test_an_empty_or_missing_folder_is_said(folder, tmp_path):
-    """With what to do about it."""
-    assert code_of(folder.newest) == "registry.out_of_reach"
-    (tmp_path / "registry/snapshots").mkdir(parents=True)
-    assert code_of(folder.newest) == "registry.empty"
-    (tmp_path / "registry/snapshots/notes.json").write_text("{}")
-    (tmp_path / "registry/snapshots/.1.json.77").write_text("{}")
-    assert folder.versions() == []
 
 
 # what may follow what
@@ -163,19 +58,18 @@ def test_a_version_never_falls(documents):
     assert known.current is second
 
 
-def test_a_published_schema_never_changes(folder, documents):
+def test_a_published_schema_never_changes(documents):
     """Another content under a published version is refused; its life and newer versions are not."""
     path = "schemas/health/birth/1.json"
-    folder.publish(documents, published=NOW, expires=NOW + YEAR)
+    first = snapshot(documents)
     changed = documents | {path: documents[path] + b"\n"}
-    refusal = code_of(folder.publish, changed, published=NOW, expires=NOW + YEAR)
+    refusal = code_of(snapshot(changed, 2).check_succeeds, first)
     assert refusal == "registry.schema_changed"
-    assert folder.versions() == [1]
     deprecated = {"versions": {"1": {"status": "deprecated"}}}
     more = edited(documents, "schemas/health/birth/subject.yaml", **deprecated)
     more["schemas/health/birth/2.json"] = documents[path]
-    folder.publish(more, published=NOW, expires=NOW + YEAR)
-    known = KnownSnapshots(folder.load(1))
+    known = KnownSnapshots(first)
+    known.adopt(snapshot(more, 2))
     assert code_of(known.adopt, snapshot(changed, 3)) == "registry.schema_changed"
 
 
@@ -200,7 +94,7 @@ def test_a_faulty_snapshot_is_not_adopted(documents):
         faulty = snapshot(documents | {path: data}, 2)
         with pytest.raises(RegistryError):
             known.adopt(faulty)
-        assert known.current.manifest.version == 1
+        assert known.current.edition.version == 1
 
 
 # questions
@@ -317,14 +211,6 @@ def test_publishing_names_the_first_fault_and_writes_nothing(made, tmp_path):
     """A registry is published whole or not at all."""
     shutil.copytree(made.source, tmp_path / "source")
     (tmp_path / "source/instance.yaml").write_text("a: [")
-    code = code_of(publish, tmp_path / "source", tmp_path / "registry", now=NOW)
+    code = code_of(publish, tmp_path / "source", tmp_path / "registry", made.keys, now=NOW)
     assert code == "registry.faulty"
     assert not (tmp_path / "registry").exists()
-
-
-def test_the_manifest_says_until_when_it_holds(made):
-    """A year, unless said otherwise."""
-    published = made.publish(NOW + 5, expires_in=3600)
-    assert published.manifest.expires - published.manifest.published == 3600
-    text = json.loads((made.folder / "registry/snapshots/2.json").read_bytes())["expires"]
-    assert text == times.to_text(NOW + 3605)

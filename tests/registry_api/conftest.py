@@ -118,5 +118,6 @@ def writable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     secrets.write_text(f"# who may write\n{USER}:{PASSWORD}\n{TOKEN}\n")
     secrets.chmod(0o600)
     options = ("--source", str(instance.source), "--credentials", str(secrets))
+    options += ("--key", str(instance.folder / "keys"))
     with serving(instance, *options, "--owner", "DEMO/GOV/CIVIL") as served:
         yield served

@@ -12,6 +12,7 @@ from xroad_lite import __version__
 from xroad_lite.cli import (
     log_meaning,
     output,
+    publishing,
     schema_checks,
     schema_pages,
     serve,

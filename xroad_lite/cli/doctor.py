@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.errors import XRoadError
 
@@ -119,7 +120,6 @@ def _transport(settings: Settings) -> _Row:
 def _node(folder: Path) -> Iterator[_Row]:
     from xroad_lite.keys import read_certificate
     from xroad_lite.node import Settings
-    from xroad_lite.registry import RegistryFolder
 
     try:
         settings = Settings.read(folder)
@@ -128,8 +128,7 @@ def _node(folder: Path) -> Iterator[_Row]:
         yield _Row("node.yaml", "missing", error.message, error.hint)
         return
     try:
-        snapshot = _newest(settings)
-        party = snapshot.party(settings.subsystem) if snapshot else None
+        party = _party(settings)
         signer = settings.keyring().signer(lambda one: _is_listed(party, one), time.time())
         certificate = read_certificate(signer.chain[0])
         left = certificate.not_after - time.time()
@@ -142,17 +141,11 @@ def _node(folder: Path) -> Iterator[_Row]:
     yield from _maintenance(party)
     yield _transport(settings)
     try:
-        snapshot = RegistryFolder(settings.path(settings.registry)).newest()
+        snapshot, row = _registry(settings)
     except XRoadError as error:
         yield _Row("registry", "missing", error.message, error.hint)
         return
-    left = snapshot.manifest.expires - time.time()
-    yield _Row(
-        "registry",
-        "good" if left > 0 else "missing",
-        f"snapshot {snapshot.manifest.version}, good {left / 86_400:.0f} days more",
-        "" if left > 0 else "xroad-lite registry publish SOURCE FOLDER",
-    )
+    yield row
     listed = _is_listed(snapshot.party(settings.subsystem), certificate.sha256)
     yield _Row(
         "certificate listed in the registry",
@@ -163,11 +156,9 @@ def _node(folder: Path) -> Iterator[_Row]:
     yield from _revocation_lists(snapshot)
 
 
-def _newest(settings: Settings) -> Snapshot | None:
-    from xroad_lite.registry import RegistryFolder
-
+def _party(settings: Settings) -> Party | None:
     try:
-        return RegistryFolder(settings.path(settings.registry)).newest()
+        return settings.registry_client().newest(time.time()).party(settings.subsystem)
     except XRoadError:
         return None  # said by its own row
 
@@ -191,3 +182,34 @@ def _revocation_lists(snapshot: Snapshot) -> Iterator[_Row]:
             late = (time.time() - one.next_update) / 86_400
             repair = "fetch the authority's newest into crls/, then registry publish"
             yield _Row(f"{path} is up to date", "optional", f"{late:.0f} days late", repair)
+
+
+def _registry(settings: Settings) -> tuple[Snapshot, _Row]:
+    """What the mirror holds, until when, and whether the registry is in reach now."""
+    now = time.time()
+    client = settings.registry_client()
+    kept = client.kept()
+    problem = ""
+    try:
+        state = client.look(now, kept)
+    except XRoadError as error:
+        if kept is None:
+            raise
+        state, problem = kept, f"; {error.message}"
+    edition = state.snapshot.edition
+    left, grace = state.fresh_until - now, times.duration(state.snapshot.instance.grace)
+    lapsed = [str(one) for one in edition.roles if now > one.expires]
+    good = left > 0 and not lapsed and not problem
+    until = f"good until {times.to_text(state.fresh_until)}"
+    if left <= 0:
+        until = f"expired at {times.to_text(state.fresh_until)}"
+        if left > -grace:
+            until += f", in grace until {times.to_text(state.fresh_until + grace)}"
+    return state.snapshot, _Row(
+        "registry",
+        "good" if good else "optional" if left > -grace else "missing",
+        f"snapshot {edition.version} under root {edition.root}, {until}"
+        + "".join(f"; {one}" for one in lapsed)
+        + problem,
+        "" if good else "xroad-lite registry refresh REGISTRY, or bring it within reach",
+    )

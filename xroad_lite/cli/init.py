@@ -51,7 +51,8 @@ Then look at what was kept, and prove it:
     xroad-lite log verify --node instance/nodes/civil
 
 To make it yours: change the documents in `instance/source`, publish them with
-`xroad-lite registry publish instance/source instance/registry`, and write your handler.
+`xroad-lite registry publish instance/source instance/registry --key instance/keys`, and write your
+handler. The keys in `instance/keys` sign the registry: they are for development, unguarded.
 """
 
 
@@ -73,7 +74,9 @@ def init(
     (folder / "adapter.py").write_text(ADAPTER)
     (folder / "README.md").write_text(README)
     (folder / "birth.json").write_bytes(strict_json.dumps(BIRTH) + b"\n")
-    (folder / ".gitignore").write_text("*.sqlite3*\n*.lock\nkey.pem\n*.key.pem\n")
+    (folder / ".gitignore").write_text(
+        "*.sqlite3*\n*.lock\nkey.pem\n*.key.pem\n/instance/keys/*.pem\n"
+    )
     node = "instance/nodes/health"
 
     def people() -> None:

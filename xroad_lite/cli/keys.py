@@ -232,10 +232,9 @@ def _public(keyring: Keyring, pair: Pair) -> PublicKey:
 
 
 def _snapshot(settings: Settings) -> Snapshot | None:
-    from xroad_lite.registry import RegistryFolder
 
     try:
-        return RegistryFolder(settings.path(settings.registry)).newest()
+        return settings.registry_client().newest(time.time())
     except XRoadError:
         return None
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from xroad_lite.cli import options, output
 from xroad_lite.cli.logs import LogOption, log_app, log_file
-from xroad_lite.errors import ConfigurationError, LogError, XRoadError
+from xroad_lite.errors import ConfigurationError, LogError, RegistryError, XRoadError
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -44,10 +44,8 @@ class Reader:
     def of_node(cls, store: Store, node: Path) -> Reader:
         """A reader with the registry that the node is set up with."""
         from xroad_lite.node import Settings
-        from xroad_lite.registry import RegistryFolder
 
-        settings = Settings.read(node)
-        return cls(store, RegistryFolder(settings.path(settings.registry)))
+        return cls(store, Settings.read(node).registry_client().mirror)
 
     def message(self, index: int) -> Meant:
         """The message of one entry; ``LogError`` where there is none that can be read."""
@@ -69,12 +67,11 @@ class Reader:
 
     def _snapshot(self, index: int, name: str) -> Snapshot:
         if name not in self._snapshots:
-            version = int(name.partition(":")[0])
-            there = version in self.registry.versions()
-            snapshot = self.registry.load(version) if there else None
-            if snapshot is None or snapshot.name != name:
-                raise _no_meaning(index, f"this registry does not have its snapshot {name}")
-            self._snapshots[name] = snapshot
+            try:
+                self._snapshots[name] = self.registry.load(self.registry.head(name))
+            except RegistryError as error:
+                why = f"this registry does not have its snapshot {name}: {error.message}"
+                raise _no_meaning(index, why) from None
         return self._snapshots[name]
 
 

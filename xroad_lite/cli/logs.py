@@ -173,12 +173,11 @@ def replay(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
     """Judge every received message again, under the registry of its day; compare the verdicts."""
     from xroad_lite.messagelog import Store
     from xroad_lite.node import Settings
-    from xroad_lite.registry import RegistryFolder
     from xroad_lite.replay import replay_log
 
     settings = Settings.read(node)
     store = Store(settings.path(settings.log), readonly=True)
-    registry = RegistryFolder(settings.path(settings.registry))
+    registry = settings.registry_client().mirror
     with output.progress("replaying") as progress:
         found = replay_log(
             store,

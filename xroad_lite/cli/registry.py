@@ -1,4 +1,4 @@
-"""``xroad-lite registry``: check a source directory, and publish it as the next snapshot."""
+"""``xroad-lite registry check``: a source directory, before anything is signed."""
 
 from __future__ import annotations
 
@@ -60,21 +60,3 @@ def _summary(documents: int, counts: dict[str, int]) -> str:
 
 
 _ENDINGS = {"wrong": "", "warning": "s", "note": "s"}
-
-
-@registry_app.command("publish")
-@output.command
-def publish(
-    source: _Source,
-    folder: Annotated[Path, typer.Argument(help="Where snapshots are published.")],
-    days: Annotated[float, typer.Option(help="Days until the snapshot expires.", min=0.01)] = 365,
-    json: options.Json = False,
-) -> None:
-    """Check the documents and publish them as the next snapshot."""
-    from xroad_lite.stewardship import publish as publish_source
-
-    snapshot = publish_source(source, folder, now=time.time(), expires_in=days * 86_400)
-    output.give(
-        {"snapshot": snapshot.name, "files": len(snapshot.manifest.files)},
-        lambda: output.out.print(f"published {snapshot.name}", highlight=False),
-    )

@@ -53,6 +53,14 @@ def serve(
             envvar="XROAD_LITE_SERVE_CREDENTIALS",
         ),
     ] = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            help="A key, or a folder of them, that signs what is changed; again for more.",
+            envvar="XROAD_LITE_REGISTRY_KEYS",
+        ),
+    ] = None,
     owner: Annotated[
         str,
         typer.Option(
@@ -84,7 +92,7 @@ def serve(
     from xroad_lite.stewardship.serving.application import RegistryApplication
 
     newest = Newest(folder)
-    writer = None if source is None else _writer(source, folder, newest, owner)
+    writer = None if source is None else _writer(source, folder, newest, owner, keys or [])
     allowed = None if credentials is None else Credentials.read(credentials)
     application = RegistryApplication(folder, newest, steward=writer, credentials=allowed)
     with _listening(host, port) as listening:
@@ -152,12 +160,17 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _writer(source: Path, folder: Path, newest: Newest, owner: str) -> Writer:
-    from xroad_lite.stewardship import publish
+def _writer(source: Path, folder: Path, newest: Newest, owner: str, keys: list[str]) -> Writer:
+    from xroad_lite.keys import passphrase_from
+    from xroad_lite.stewardship import RoleKeys, publish_whole
     from xroad_lite.stewardship.serving import Writer
 
+    role_keys = RoleKeys.open(keys, passphrase_from())
     return Writer(
-        source, lambda: publish(source, folder, now=time.time()), newest.adopt, owner=owner
+        source,
+        lambda: publish_whole(source, folder, role_keys, now=time.time()),
+        newest.adopt,
+        owner=owner,
     )
 
 

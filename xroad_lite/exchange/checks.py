@@ -33,6 +33,7 @@ from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_
 from xroad_lite.exchange.identity import standing
 from xroad_lite.exchange.judgement import Judgement, OpenRequest
 from xroad_lite.exchange.wire_prefix import MARK, decode_marked
+from xroad_lite.registry import Role, Snapshot
 
 
 class UndecidedError(XRoadError):
@@ -65,14 +66,18 @@ def _check_registry(found: Judgement) -> None:
     node = found.node
     assert found.opened is not None
     name, sealed_at = found.attributes.registry, found.opened.issued_at
-    current = node.known.current
+    current, fresh_until = node.known.current, node.known.fresh_until
     instance = current.instance
-    if node.now > current.manifest.expires + times.duration(instance.grace):
+    grace = times.duration(instance.grace)
+    if node.now > fresh_until + grace:
         raise UndecidedError(
             "registry.expired",
-            f"the registry known here expired at {times.to_text(current.manifest.expires)}",
+            f"the registry known here expired at {times.to_text(fresh_until)}",
             hint="publish a new snapshot, or bring the registry within reach",
         )
+    for role in _domains(found, current):
+        if node.now > role.expires + grace:
+            raise UndecidedError("registry.role_expired", str(role))
     snapshot = node.known.get(name)
     if snapshot is None:
         if node.never_published(name):
@@ -85,15 +90,17 @@ def _check_registry(found: Judgement) -> None:
             "registry.unknown_snapshot", f"the snapshot {name} is not known here yet"
         )
     skew, lag = times.duration(instance.clock_skew), times.duration(instance.lag)
-    if snapshot.manifest.published > sealed_at + skew:
+    if snapshot.edition.published > sealed_at + skew:
         raise RegistryError(
             "registry.not_yet_published",
             f"the seal is older than the snapshot {name} that it names",
         )
-    if sealed_at > snapshot.manifest.expires:
+    roles = [one for one in (snapshot.role(found.attributes.type),) if one is not None]
+    expires = min([snapshot.edition.expires, *(one.expires for one in roles)])
+    if sealed_at > expires + grace:
         raise RegistryError(
             "registry.snapshot_expired",
-            f"the snapshot had expired at {times.to_text(snapshot.manifest.expires)}, "
+            f"the snapshot had expired at {times.to_text(expires)}, "
             f"before the seal was made at {times.to_text(sealed_at)}",
         )
     superseded = node.known.superseded_at(snapshot)
@@ -104,6 +111,16 @@ def _check_registry(found: Judgement) -> None:
             f"{instance.lag} before the seal was made at {times.to_text(sealed_at)}",
         )
     found.sender_snapshot = snapshot
+
+
+def _domains(found: Judgement, snapshot: Snapshot) -> list[Role]:
+    """The roles that answer for the words of this message: its type's, and those it is read in."""
+    attributes = found.attributes
+    target = found.node.reads(attributes.type, attributes.inreplyto)
+    types = [attributes.type]
+    if target is not None:
+        types.append(".".join(target.split("/")[-3:-1]))
+    return [one for one in map(snapshot.role, types) if one is not None]
 
 
 def _check_may_exist(found: Judgement) -> None:

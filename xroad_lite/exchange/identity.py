@@ -70,7 +70,7 @@ def standing(snapshot: Snapshot, source: str, chain: tuple[bytes, ...], at: floa
     if party is None:
         raise RegistryError(
             "identity.unknown_source",
-            f"{source} is not registered in snapshot {snapshot.manifest.version}",
+            f"{source} is not registered in snapshot {snapshot.edition.version}",
         )
     entry = _entry(snapshot, party, source, chain[0])
     try:
@@ -91,7 +91,7 @@ def _entry(snapshot: Snapshot, party: Party, source: str, der: bytes) -> Certifi
     if entry is None:
         raise KeysError(
             "identity.unlisted_certificate",
-            f"the registry (snapshot {snapshot.manifest.version}) lists no certificate "
+            f"the registry (snapshot {snapshot.edition.version}) lists no certificate "
             f"{sha256} for {source}",
         )
     return entry

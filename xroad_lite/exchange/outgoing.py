@@ -56,20 +56,32 @@ class Ready:
     """By name, in the order of the seal, all but ``sequence`` and ``datahash`` as they will be."""
 
 
-def prepare(draft: Draft, snapshot: Snapshot, me: str, now: float, event_id: str) -> list[Ready]:
+def prepare(
+    draft: Draft,
+    snapshot: Snapshot,
+    me: str,
+    now: float,
+    event_id: str,
+    fresh_until: float | None = None,
+) -> list[Ready]:
     """One ready message per recipient; the first has the event's id as its own.
 
     ``RefusedError`` with the number of the check that every receiver would refuse it by: 2 when the
-    registry known here has expired, 6 without an agreement, 8 when the body breaks its schema.
+    registry known here has expired (at ``fresh_until``, if a time stamp said so), 6 without an
+    agreement, 8 when the body breaks its schema.
     """
-    expires = snapshot.manifest.expires + times.duration(snapshot.instance.grace)
-    if now > expires:
+    expires = snapshot.edition.expires if fresh_until is None else fresh_until
+    grace = times.duration(snapshot.instance.grace)
+    if now > expires + grace:
         raise RefusedError(
             2,
             "registry.expired",
             f"the registry known here expired at {times.to_text(expires)}",
             hint="publish a new snapshot, or bring the registry within reach",
         )
+    role = snapshot.role(draft.type)
+    if role is not None and now > role.expires + grace:
+        raise RefusedError(2, "registry.role_expired", str(role))
     try:
         version = _schema(draft, snapshot)
         compiled = compiled_schema(snapshot, version)

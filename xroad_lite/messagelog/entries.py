@@ -106,9 +106,12 @@ def outcome(
     return _leaf("outcome", at, entry=entry, outcome=result, attempts=attempts, error=error)
 
 
-def snapshot(at: float, registry: str) -> bytes:
-    """That this node adopted a registry snapshot, ``VERSION:SHA256``."""
-    return _leaf("snapshot", at, registry=registry)
+def snapshot(at: float, registry: str, root: int | None = None) -> bytes:
+    """That this node adopted a registry snapshot, ``VERSION:SHA256``, under a version of the root.
+
+    What a time stamp proves to have been adopted then, nobody can forge today with an old key.
+    """
+    return _leaf("snapshot", at, registry=registry, root=root)
 
 
 def erasure(at: float, entries: list[int], rule: str) -> bytes:

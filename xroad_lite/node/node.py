@@ -71,9 +71,7 @@ class Node:
         self._lock = _take_lock(settings.path(settings.log))
         try:
             self.store = Store(settings.path(settings.log))
-            self._registry = RegistryView(
-                settings.path(settings.registry), self.store, self._clock()
-            )
+            self._registry = RegistryView(settings.registry_client(), self.store, self._clock())
             signer = self._keyring.signer(self._is_listed, self._clock())
             self._transport = open_transport(
                 settings.transport, self.id, base=settings.folder, max_body=settings.max_body
@@ -109,6 +107,7 @@ class Node:
         )
         self._refreshed = self._purged = self._clock()
         self._said = 0.0
+        self._complaint: str | None = None
         self._listening: set[str] = set()
 
     @classmethod
@@ -305,8 +304,7 @@ class Node:
         """What waits where, for people and monitoring."""
         return {
             "subsystem": self._me,
-            "registry": self._registry.current.name,
-            "registry_problem": self._registry.problem,
+            **self._registry.status(self.now()),
             "maintenance": self._planned(self.now()),
             "log_entries": self.store.size,
             "outbox": self._sender.outbox.status(),
@@ -321,7 +319,7 @@ class Node:
         """What only the running process knows, for ``xroad-lite status``."""
         return {
             "at": times.to_text(now),
-            "registry_problem": self._registry.problem,
+            **self._registry.status(now),
             "maintenance": self._planned(now),
             "transport": self._transport.status(),
         }
@@ -335,7 +333,8 @@ class Node:
     def prepare(self, draft: Draft) -> list[Ready]:
         """Check a draft under the registry of now; one ready message per recipient."""
         now = self.now()
-        ready = prepare(draft, self._registry.current, self._me, now, new_message_id(now))
+        known = self._registry.known
+        ready = prepare(draft, known.current, self._me, now, new_message_id(now), known.fresh_until)
         self._sender.check(ready)
         return ready
 
@@ -395,10 +394,12 @@ class Node:
     def _exchange(self) -> bool:
         """Everything but handlers."""
         now = self.now()
-        if now - self._refreshed >= self.settings.refresh or now < self._refreshed:
+        if now - self._refreshed >= self.settings.refresh_seconds or now < self._refreshed:
             self._refreshed = now
-            self._registry.refresh(now)
+            self._refresh(now)
             self._choose_key(now)
+        else:
+            self._registry.collect()
         if now - self._said >= _STATUS_SECONDS or now < self._said:
             self._said = now
             with self.store.transaction(durable=False):
@@ -429,6 +430,14 @@ class Node:
     def _planned(self, now: float) -> dict[str, Any] | None:
         found = self._maintenance(now)
         return None if found is None else {"until": found.until, "message": found.message}
+
+    def _refresh(self, now: float) -> None:
+        """Look for a newer registry, and say once what is wrong with it."""
+        self._registry.refresh(now)
+        problem = self._registry.complaint(now)
+        if problem != self._complaint:
+            self._complaint = problem
+            self._talk(problem or f"the registry is well again: {self._registry.current.name}")
 
     def _purge(self, now: float) -> None:
         """Erase and forget what has had its time."""

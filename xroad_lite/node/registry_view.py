@@ -1,81 +1,126 @@
 """A node's view of the registry: what it adopted, logged, and still has to fetch.
 
-Does not decide what a missing snapshot means: check 2 does.
+Does not decide what a missing snapshot means: check 2 does. An origin on the web is asked in a
+thread of its own, so that a slow one holds up nobody's messages.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import threading
+from dataclasses import dataclass, field
+from typing import Any
 
+from xroad_lite import times
 from xroad_lite.errors import RegistryError, XRoadError
 from xroad_lite.messagelog import Store, entries
-from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
+from xroad_lite.registry import KnownSnapshots, RegistryClient, Snapshot, State
 
-_META = "registry"
+_META, _META_ROOT = "registry", "registry_root"
 _ASK_AGAIN_SECONDS = 60.0
 _REMEMBERED_NAMES = 1000
+
+
+@dataclass(slots=True)
+class _Errand:
+    """One visit to the registry: what is wanted there, and what came of it."""
+
+    at: float
+    names: list[str]
+    present: State
+    state: State | None = None
+    problem: str | None = None
+    found: dict[str, Snapshot | None] = field(default_factory=dict)
+    published: dict[int, float] = field(default_factory=dict)
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class RegistryView:
     """Adopts newer snapshots, each with an entry in the log, and fetches the ones peers name."""
 
-    def __init__(self, folder: Path, store: Store, now: float) -> None:
-        self._folder = RegistryFolder(folder)
+    def __init__(self, client: RegistryClient, store: Store, now: float) -> None:
+        self._client = client
         self._store = store
         self._never_published: set[str] = set()
         self._asked: dict[str, float] = {}
-        self._names: dict[int, str] = {}
+        self._wanted: list[str] = []
+        self._errand: _Errand | None = None
         self.problem: str | None = None
         """Why the registry could not be refreshed, for people; None when all is well."""
         self.refreshed = now
         """When it last was in reach, Unix seconds."""
-        newest = self._folder.newest()
-        adopted = store.meta(_META)
-        if adopted is not None and newest.manifest.version < int(adopted.partition(":")[0]):
-            raise RegistryError(
-                "registry.rollback",
-                f"the registry at {folder} is at snapshot {newest.manifest.version}: this node "
-                f"had already adopted {adopted}",
-            )
-        if adopted is not None and newest.name != adopted:
-            earlier = self._folder.load(int(adopted.partition(":")[0]))
-            if earlier.name != adopted:
-                raise RegistryError(
-                    "registry.two_snapshots", f"{earlier.name} was published over {adopted}"
-                )
-            self.known = KnownSnapshots(earlier)
+        kept = client.kept()
+        state = kept or client.update(now, None)
+        self._check_adopted(state)
+        client.keep(state)
+        self._state = state
+        self.known = KnownSnapshots(state.snapshot)
+        self.known.renew(state.fresh_until)
+        if store.meta(_META) != state.snapshot.name:
+            self._log(state.snapshot, now)
+        if kept is not None:
             self.refresh(now)
-        else:
-            self.known = KnownSnapshots(newest)
-            if adopted is None:
-                self._log(newest, now)
 
     @property
     def current(self) -> Snapshot:
         """The newest snapshot adopted here."""
         return self.known.current
 
-    def refresh(self, now: float) -> bool:
-        """Adopt the newest snapshot, if there is a newer one; what fails stays as it was."""
-        try:
-            adopted = self._adopt_newest()
-        except XRoadError as error:  # whatever a document holds, it is a faulty registry
-            self.problem = str(error)
-            return False
-        self.problem = None
-        self.refreshed = now
-        if self._store.meta(_META) != self.current.name:
-            self._log(self.current, now)
-        return adopted
+    def status(self, now: float) -> dict[str, Any]:
+        """What people and monitoring want to know of it."""
+        grace = times.duration(self.current.instance.grace)
+        lapsed = [str(one) for one in self.current.edition.roles if now > one.expires]
+        return {
+            "registry": self.current.name,
+            "registry_root": self.current.edition.root,
+            "registry_until": times.to_text(self.known.fresh_until),
+            "registry_grace_until": times.to_text(self.known.fresh_until + grace),
+            "registry_lapsed": lapsed,
+            "registry_problem": self.problem,
+        }
 
-    def _adopt_newest(self) -> bool:
-        present = self.current.manifest.version
-        later = [one for one in self._folder.versions() if one > present]
-        if later:
-            self.known.adopt(self._folder.load(later[-1]))
-        for version in later[:-1]:
-            self.known.note(version, self._folder.manifest(version).published)
-        return bool(later)
+    def complaint(self, now: float) -> str | None:
+        """One line for people when something of it does not hold; None when all is well."""
+        fresh_until = self.known.fresh_until
+        if now > fresh_until:
+            ends = fresh_until + times.duration(self.current.instance.grace)
+            what = "going on in grace until" if now <= ends else "nothing is decided since"
+            why = f" ({self.problem})" if self.problem else ""
+            return (
+                f"the registry expired at {times.to_text(fresh_until)}: "
+                f"{what} {times.to_text(ends)}{why}"
+            )
+        lapsed = [str(one) for one in self.current.edition.roles if now > one.expires]
+        return self.problem or "; ".join(lapsed) or None
+
+    def refresh(self, now: float) -> bool:
+        """Ask for the newest snapshot, and adopt it once it is here; what fails stays as it was.
+
+        True when a newer one was adopted.
+        """
+        if self._errand is None:
+            self._errand = _Errand(now, self._wanted, self._state)
+            self._wanted = []
+            if self._client.remote:
+                threading.Thread(
+                    target=self._run, args=(self._errand,), name="registry", daemon=True
+                ).start()
+            else:
+                self._run(self._errand)
+        return self.collect()
+
+    def collect(self) -> bool:
+        """Take in what the last visit to the registry brought, if it has come back."""
+        errand = self._errand
+        if errand is None or not errand.done.is_set():
+            return False
+        self._errand = None
+        adopted = self._take(errand)
+        self.problem = errand.problem
+        for name, snapshot in errand.found.items():
+            self._take_earlier(name, snapshot)
+        for version, published in errand.published.items():
+            self.known.note(version, published)
+        return adopted
 
     def fetch(self, name: str, now: float) -> bool:
         """Look for the snapshot ``VERSION:DIGEST``; True when now it is known what it is.
@@ -87,41 +132,97 @@ class RegistryView:
         if len(self._asked) >= _REMEMBERED_NAMES:
             self._asked.clear()
         self._asked[name] = now
+        self._wanted.append(name)
         self.refresh(now)
-        if self.known.get(name) is not None:
-            return True
-        version = int(name.partition(":")[0])
-        if self.problem is not None or version > self.current.manifest.version:
-            return False
-        return self._fetch_earlier(name, version)
-
-    def _fetch_earlier(self, name: str, version: int) -> bool:
-        try:
-            published = self._folder.versions()
-            if version in published and self._name_of(version) == name:
-                self.known.add(self._folder.load(version))
-                for later in published[published.index(version) + 1 :][:1]:
-                    self.known.note(later, self._folder.manifest(later).published)
-                return True
-        except XRoadError as error:
-            self.problem = str(error)
-            return False
-        if len(self._never_published) >= _REMEMBERED_NAMES:
-            self._never_published.clear()
-        self._never_published.add(name)
-        return True
-
-    def _name_of(self, version: int) -> str:
-        """A snapshot's name, read once: a stranger can make us ask for any number of them."""
-        if version not in self._names:
-            self._names[version] = self._folder.manifest(version).name
-        return self._names[version]
+        return self.known.get(name) is not None or self.never_published(name)
 
     def never_published(self, name: str) -> bool:
         """Whether the registry was asked for this snapshot and cannot ever have had it."""
         return name in self._never_published
 
+    def _run(self, errand: _Errand) -> None:
+        try:
+            errand.state = state = self._client.update(errand.at, errand.present)
+            for name in errand.names:
+                self._look_up(name, state, errand)
+        except XRoadError as error:  # whatever a document holds, it is a faulty registry
+            errand.problem = str(error)
+        except Exception as error:  # noqa: BLE001  said, and tried again: a thread has no caller
+            errand.problem = f"registry.bug: {type(error).__name__}: {error}"
+        finally:
+            errand.done.set()
+
+    def _look_up(self, name: str, state: State, errand: _Errand) -> None:
+        """Whether an earlier snapshot was published; a later one may be, one day."""
+        if int(name.partition(":")[0]) > state.head.version or name == state.snapshot.name:
+            return
+        instance = state.snapshot.instance
+        since = errand.at - times.duration(instance.max_age) - times.duration(instance.lag)
+        errand.found[name], history = self._client.find(name, state, since)
+        errand.published |= history.published()
+
+    def _take(self, errand: _Errand) -> bool:
+        state = errand.state
+        if state is None:
+            return False
+        adopts = state.snapshot is not self.current
+        try:
+            if adopts:
+                self._adopt(state)
+        except XRoadError as error:
+            self._client.refuse(state.head, error)
+            errand.problem = str(error)
+            return False
+        self.known.renew(state.fresh_until)
+        self._client.keep(state)
+        self._state = state
+        self.refreshed = errand.at
+        if self._store.meta(_META) != self.current.name:
+            self._log(self.current, errand.at)
+        return adopts
+
+    def _adopt(self, state: State) -> None:
+        snapshot = state.snapshot
+        if snapshot.edition.root > self.current.edition.root:
+            snapshot.check_succeeds(self.current)
+            self.known = KnownSnapshots(snapshot)  # a stolen key may have written what was before
+        else:
+            self.known.adopt(snapshot)
+            for version, published in self._client.published(state, self._state).items():
+                self.known.note(version, published)
+
+    def _take_earlier(self, name: str, snapshot: Snapshot | None) -> None:
+        if snapshot is None:
+            if len(self._never_published) >= _REMEMBERED_NAMES:
+                self._never_published.clear()
+            self._never_published.add(name)
+            return
+        try:
+            self.known.add(snapshot)
+        except XRoadError as error:
+            self.problem = str(error)
+
+    def _check_adopted(self, state: State) -> None:
+        """What this node's log says that it adopted, the registry still has."""
+        adopted = self._store.meta(_META)
+        if adopted is None or adopted == state.snapshot.name:
+            return
+        if state.head.root > int(self._store.meta(_META_ROOT) or "0"):
+            return
+        if state.head.version < int(adopted.partition(":")[0]):
+            raise RegistryError(
+                "registry.rollback",
+                f"the registry is at snapshot {state.head.version}: this node had already "
+                f"adopted {adopted}",
+            )
+        if self._client.find(adopted, state, 0.0)[0] is None:
+            raise RegistryError(
+                "registry.forked", f"{state.snapshot.name} does not follow {adopted}"
+            )
+
     def _log(self, snapshot: Snapshot, now: float) -> None:
+        root = snapshot.edition.root
         with self._store.transaction():
-            self._store.append(entries.snapshot(now, snapshot.name))
+            self._store.append(entries.snapshot(now, snapshot.name, root))
             self._store.set_meta(_META, snapshot.name)
+            self._store.set_meta(_META_ROOT, str(root))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from xroad_lite.errors import ConfigurationError, RegistryError
 from xroad_lite.keys import Keyring, passphrase_from
 from xroad_lite.keys.passphrases import DEFAULT
+from xroad_lite.registry import RegistryClient
 from xroad_lite.registry.documents import read_yaml
 from xroad_lite.transports import MAX_BODY_BYTES
 
@@ -44,13 +46,20 @@ class Settings(BaseModel):
     certificates: str = "certificates.pem"
     passphrase_from: str = DEFAULT
     """Where the key's passphrase or the token's PIN comes from: ``env:``, ``file:``, ``fd:``."""
-    registry: str
+    registry: str | list[str]
+    """Where the registry is fetched from: a folder or an ``https:`` address, or several."""
+    root: str = "root.json"
+    """The root that is trusted: a file that came by a way of its own, not from the registry."""
+    root_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Its digest, as the lead agency makes it known."""
+    mirror: str = "registry"
+    """The folder where what is adopted of the registry is kept."""
     transport: str
     log: str = "log.sqlite3"
     max_body: Annotated[int, Field(ge=1, le=64 * 1_048_576)] = MAX_BODY_BYTES
     outbox_limit: Annotated[int, Field(ge=1)] = 100_000
-    refresh: Annotated[float, Field(gt=0)] = 5.0
-    """How often, in seconds, to look for a newer registry snapshot."""
+    refresh: Annotated[float, Field(gt=0)] | None = None
+    """How often, in seconds, to look for a newer registry: 5 from a folder, 60 over the web."""
     retry: Retry = Retry()
 
     @classmethod
@@ -104,6 +113,37 @@ class Settings(BaseModel):
         """This node's keys; nothing is opened or asked for yet."""
         passphrase = passphrase_from(self.passphrase_source() or DEFAULT)
         return Keyring(self.key_uri, self.path(self.certificates), passphrase)
+
+    @property
+    def registries(self) -> list[str]:
+        """All addresses of the registry."""
+        return [self.registry] if isinstance(self.registry, str) else self.registry
+
+    @property
+    def refresh_seconds(self) -> float:
+        """How often to look for a newer registry."""
+        web = any(one.startswith(("https://", "http://")) for one in self.registries)
+        return self.refresh or (60.0 if web else 5.0)
+
+    def registry_client(self) -> RegistryClient:
+        """The way to the registry; ``ConfigurationError`` without the root that is trusted."""
+        file = self.path(self.root)
+        try:
+            anchor = file.read_bytes()
+        except OSError as error:
+            raise ConfigurationError(
+                "config.root",
+                f"cannot read the trusted root {file}: {error.strerror}",
+                hint=f"xroad-lite registry root REGISTRY --out {file}, then compare its digest",
+            ) from None
+        found = hashlib.sha256(anchor).hexdigest()
+        if self.root_sha256 not in (None, found):
+            raise ConfigurationError(
+                "config.root",
+                f"the trusted root {file} has the SHA-256 {found}: node.yaml expects "
+                f"{self.root_sha256}",
+            )
+        return RegistryClient(self.registries, self.path(self.mirror), anchor, base=self.folder)
 
     @property
     def key_uri(self) -> str:

@@ -15,26 +15,33 @@ class KnownSnapshots:
     def __init__(self, current: Snapshot) -> None:
         current.read()
         self.current = current
+        self.fresh_until = current.edition.expires
+        """Until when the current one may be taken for the newest, Unix seconds."""
         self._by_name = {current.name: current}
-        self._published = {current.manifest.version: current.manifest.published}
+        self._published = {current.edition.version: current.edition.published}
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Make ``snapshot`` current; ``RegistryError`` if it may not follow the present one."""
         snapshot.check_succeeds(self.current)
         self.add(snapshot)
         self.current = snapshot
+        self.fresh_until = snapshot.edition.expires
+
+    def renew(self, fresh_until: float) -> None:
+        """A time stamp said that the current one is still the newest."""
+        self.fresh_until = min(fresh_until, self.current.edition.expires)
 
     def add(self, snapshot: Snapshot) -> None:
         """Know an earlier snapshot; ``RegistryError`` if it is faulty or there are two of it."""
         snapshot.read()
-        version = snapshot.manifest.version
-        same = [one for one in self._by_name.values() if one.manifest.version == version]
+        version = snapshot.edition.version
+        same = [one for one in self._by_name.values() if one.edition.version == version]
         if same and same[0].name != snapshot.name:
             raise RegistryError(
                 "registry.two_snapshots", f"there are two snapshots with the version {version}"
             )
         self._by_name[snapshot.name] = snapshot
-        self._published[version] = snapshot.manifest.published
+        self._published[version] = snapshot.edition.published
 
     def note(self, version: int, published: float) -> None:
         """Know when a version was published, without its content."""
@@ -46,8 +53,8 @@ class KnownSnapshots:
 
     def superseded_at(self, snapshot: Snapshot) -> float | None:
         """When the next version was published, Unix seconds; None for the newest known."""
-        current = self.current.manifest.version
+        current = self.current.edition.version
         later = [
-            version for version in self._published if snapshot.manifest.version < version <= current
+            version for version in self._published if snapshot.edition.version < version <= current
         ]
         return self._published[min(later)] if later else None

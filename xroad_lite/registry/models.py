@@ -110,6 +110,15 @@ class CertificateEntry(Document):
     revoked: Revocation | None = None
 
 
+class Lives(Document):
+    """How long what is signed of the registry holds; durations are ISO 8601."""
+
+    root: Duration = "P365D"
+    roles: Duration = "P180D"
+    snapshot: Duration = "P7D"
+    timestamp: Duration = "P1D"
+
+
 class Instance(Document):
     """``instance.yaml``: what holds for everybody. Durations are ISO 8601, as P30D or PT5M."""
 
@@ -128,6 +137,7 @@ class Instance(Document):
     clock_skew: Duration = "PT5M"
     lag: Duration = "PT24H"
     grace: Duration = "PT0S"
+    lives: Lives = Lives()
 
 
 class Endpoint(Document):

@@ -1,7 +1,6 @@
 """One published state of the registry, indexed for questions; does no input or output.
 
-A snapshot is named ``VERSION:DIGEST``: the digest is of its manifest, which holds length and
-SHA-256 of every file, so that the name binds every byte.
+Does not verify what it is given: ``metadata`` does that before a snapshot is made.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from xroad_lite import strict_json, times
 from xroad_lite.errors import KeysError, RegistryError
 from xroad_lite.keys import RevocationList, Trust, read_certificates, read_revocation_list
 from xroad_lite.registry.documents import read_document, read_json
+from xroad_lite.registry.edition import Edition, Role
 from xroad_lite.registry.linking import linked
 from xroad_lite.registry.models import Agreement, Group, Instance, Member, Reference, Subject
 from xroad_lite.registry.parties import Parties, Party
@@ -28,54 +28,7 @@ from xroad_lite.registry.schema_ids import fingerprint, schema_guid, schema_id
 
 _ENDINGS = {"json": ".json", "avro": ".avsc"}
 _SUBJECT = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/subject\.yaml")
-MAX_FILES = 100_000
-MAX_MANIFEST_BYTES = 64 * 1_048_576
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a snapshot consists of: each file's length and SHA-256 (hex), and when it holds."""
-
-    version: int
-    published: float
-    expires: float
-    files: Mapping[str, tuple[int, str]] = field(repr=False)
-    name: str
-    """``VERSION:DIGEST``, the digest base64url of SHA-256 over the manifest's bytes."""
-
-    @classmethod
-    def read(cls, data: bytes) -> Manifest:
-        """Read a manifest's bytes; ``RegistryError`` if they are none."""
-        value = read_json("the snapshot", data, limit=MAX_MANIFEST_BYTES)
-        try:
-            files = {
-                str(path): (int(one["length"]), str(one["sha256"]))
-                for path, one in value["files"].items()
-            }
-            version = value["version"]
-            published = times.to_unix(value["published"])
-            expires = times.to_unix(value["expires"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RegistryError("registry.manifest", f"not a snapshot: {error!r}") from None
-        if type(version) is not int or version < 1 or len(files) > MAX_FILES:
-            raise RegistryError("registry.manifest", f"not a snapshot: version {version!r}")
-        digest = urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        return cls(version, published, expires, files, f"{version}:{digest}")
-
-    @staticmethod
-    def write(version: int, published: float, expires: float, files: Mapping[str, bytes]) -> bytes:
-        """The bytes of the manifest of ``files``."""
-        return strict_json.canonical(
-            {
-                "version": version,
-                "published": times.to_text(published),
-                "expires": times.to_text(expires),
-                "files": {
-                    path: {"length": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-                    for path, data in files.items()
-                },
-            }
-        )
+_SCHEMA = re.compile(r"schemas/[^/]+/[^/]+/\d+\.(json|avsc)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,25 +63,35 @@ class SchemaVersion:
 
 
 class Snapshot:
-    """A manifest with its files, verified against it and read at first use."""
+    """An edition with its documents, read at first use."""
 
-    def __init__(self, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-        for path, (length, sha256) in manifest.files.items():
-            data = files.get(path)
-            if data is None or len(data) != length or hashlib.sha256(data).hexdigest() != sha256:
-                raise RegistryError(
-                    "registry.file_changed",
-                    f"{path} is not the file that snapshot {manifest.version} names",
-                )
-        self.manifest = manifest
-        self._files = {path: files[path] for path in manifest.files}
+    def __init__(self, edition: Edition, files: Mapping[str, bytes]) -> None:
+        self.edition = edition
+        self._files = dict(files)
         self._schemas: dict[str, SchemaVersion] = {}
+        self._roles: dict[str, Role | None] = {}
         self._resources: dict[str, SchemaResources] = {}
+
+    @classmethod
+    def draft(
+        cls,
+        files: Mapping[str, bytes],
+        *,
+        version: int = 1,
+        published: float = 0.0,
+        expires: float = 253_370_764_800.0,
+    ) -> Self:
+        """A snapshot of documents that nobody has signed: for checks before, and for tests."""
+        listed = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+        said = [version, times.to_text(published), times.to_text(expires), listed]
+        digest = hashlib.sha256(strict_json.canonical(said)).digest()
+        name = f"{version}:{urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+        return cls(Edition(version, published, expires, name), files)
 
     @property
     def name(self) -> str:
         """``VERSION:DIGEST``, as a seal names it."""
-        return self.manifest.name
+        return self.edition.name
 
     def read(self) -> None:
         """Read what checks rely on now, so that a faulty snapshot is refused before it is used."""
@@ -249,6 +212,15 @@ class Snapshot:
         active = [int(number) for number, one in versions.items() if one.status == "active"]
         return self.schema(self.schema_iri(type_, max(active))) if active else None
 
+    def role(self, type_: str) -> Role | None:
+        """The steward's role that answers for a message type, if its domain is delegated."""
+        domain = type_.partition(".")[0]
+        if domain not in self._roles:
+            if len(self._roles) > len(self.edition.roles) + 1000:  # anybody can name a type
+                self._roles.clear()
+            self._roles[domain] = self.edition.role(f"schemas/{domain}/any/subject.yaml")
+        return self._roles[domain]
+
     @cached_property
     def subjects(self) -> dict[str, Subject]:
         """All lines of schemas by message type."""
@@ -287,7 +259,7 @@ class Snapshot:
             kind=subject.kind,
             status=version.status,
             document=self._linked("/".join(parts), written, subject.kind),
-            sha256=self.manifest.files[path][1],
+            sha256=hashlib.sha256(data).hexdigest(),
             written=written,
             references=tuple(version.references),
             content=fingerprint(subject.kind, written, version.references),
@@ -333,25 +305,25 @@ class Snapshot:
         return dict(self._below("vocabularies/", (".ttl", ".tsv")))
 
     def check_succeeds(self, earlier: Snapshot) -> None:
-        """Refuse to follow ``earlier`` if a version falls or a published schema has changed."""
-        if self.manifest.version <= earlier.manifest.version:
+        """Refuse to follow ``earlier`` if a version falls or a published schema has changed.
+
+        Under a new root a version may fall: then a stolen key may have raised it.
+        """
+        mine, before = self.edition, earlier.edition
+        if mine.version <= before.version and mine.root <= before.root:
             raise RegistryError(
-                "registry.rollback",
-                f"got snapshot {self.manifest.version} after {earlier.manifest.version}",
+                "registry.rollback", f"got snapshot {mine.version} after {before.version}"
             )
-        for path, (_, sha256) in earlier.manifest.files.items():
-            if re.fullmatch(r"schemas/[^/]+/[^/]+/\d+\.(json|avsc)", path):
-                now = self.manifest.files.get(path)
-                if now is not None and now[1] != sha256:
-                    raise RegistryError(
-                        "registry.schema_changed",
-                        f"{path} was published with another content: a version never changes",
-                        hint="publish the change as a new version",
-                    )
-            if (
-                _SUBJECT.fullmatch(path)
-                and self.manifest.files.get(path, ("", sha256))[1] != sha256
-            ):
+        for path, data in earlier._files.items():
+            if self._files.get(path, data) == data:
+                continue
+            if _SCHEMA.fullmatch(path):
+                raise RegistryError(
+                    "registry.schema_changed",
+                    f"{path} was published with another content: a version never changes",
+                    hint="publish the change as a new version",
+                )
+            if _SUBJECT.fullmatch(path):
                 self._check_references(earlier, path)
 
     def _check_references(self, earlier: Snapshot, path: str) -> None:
@@ -364,6 +336,21 @@ class Snapshot:
                     f"{path}: version {number} was published with other references",
                     hint="publish the change as a new version",
                 )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all documents."""
+        return tuple(self._files)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """All documents by path."""
+        return dict(self._files)
+
+    @cached_property
+    def by_digest(self) -> dict[str, bytes]:
+        """All documents by SHA-256 (hex), for another snapshot to share."""
+        return {hashlib.sha256(data).hexdigest(): data for data in self._files.values()}
 
     def file(self, path: str) -> bytes:
         """The bytes of one file; ``RegistryError`` if the snapshot has none of that path."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from xroad_lite import times
 from xroad_lite.errors import XRoadError
-from xroad_lite.registry import Manifest, SchemaVersion, Snapshot
+from xroad_lite.registry import SchemaVersion, Snapshot
 from xroad_lite.registry.models import Agreement, Subject
 from xroad_lite.schema import Incompatibility, check_compatibility
 from xroad_lite.stewardship.checking import Finding
@@ -39,7 +39,7 @@ def breaking_changes(
     that somebody uses; a ``warning`` is what the mode allows and somebody will still feel. Only
     schemas that can be read are compared: for the others there is ``check_registry``.
     """
-    after = Snapshot(Manifest.read(Manifest.write(1, now, now + 1, documents)), documents)
+    after = Snapshot.draft(documents, published=now)
     users = _users(before, now)
     findings: list[Finding] = []
     for type_ in sorted({*before.subjects, *after.subjects}):

@@ -8,24 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from xroad_lite import times
 from xroad_lite.identifiers import SubsystemId
-from xroad_lite.registry import Snapshot
+from xroad_lite.registry import RegistryFolder, Snapshot
+from xroad_lite.registry.folder import TIMESTAMP
+from xroad_lite.registry.metadata import metadata_path
+from xroad_lite.registry.models import Lives
 from xroad_lite.stewardship.authority import Authority, Identity
 from xroad_lite.stewardship.publication import bundled_files, publish
+from xroad_lite.stewardship.repository import Repository, domain_paths
+from xroad_lite.stewardship.signing import RoleKeys, make_role_key
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Key
 
 _YEAR = 365 * 86_400.0
+_TEN_YEARS = "P3650D"
 
 
 class DevelopmentInstance:
     """Builds the documents, then publishes them; ``now`` is Unix seconds throughout.
 
     Below ``folder`` lie ``authority/``, ``source/`` (the registry's documents), ``registry/`` (what
-    is published), ``nodes/<name>/`` with ``node.yaml`` and keys, and ``bus.sqlite3``.
+    is published), ``keys/`` (that sign it), ``nodes/<name>/`` with ``node.yaml``, keys and the root
+    they trust, and ``bus.sqlite3``.
     """
 
     def __init__(
@@ -43,6 +53,8 @@ class DevelopmentInstance:
         self._transport = transport
         self.authority = Authority.create(f"{instance} development CA", now=now)
         self._members: dict[str, dict[str, Any]] = {}
+        self.keys = RoleKeys()
+        """Every key of the registry's roles, kept in ``keys/`` too."""
         self.source = folder / "source"
         self.authority.write(folder / "authority")
         self._write("authorities/development.pem", self.authority.pem)
@@ -53,6 +65,7 @@ class DevelopmentInstance:
                 "base": self.base,
                 "title": {"en": "A development instance", "es": "Una instancia de desarrollo"},
                 "authorities": ["authorities/development.pem"],
+                "lives": dict.fromkeys(Lives.model_fields, _TEN_YEARS),
             },
         )
 
@@ -129,13 +142,45 @@ class DevelopmentInstance:
         )
 
     def publish(self, now: float | None = None, *, expires_in: float = _YEAR) -> Snapshot:
-        """Check and publish what the documents say now, as the next snapshot."""
-        return publish(
-            self.source,
-            self.folder / "registry",
-            now=self._now if now is None else now,
-            expires_in=expires_in,
+        """Check and publish what the documents say now, as the next snapshot.
+
+        In a development instance nobody stamps the time every day: what is signed holds a year.
+        """
+        now = self._now if now is None else now
+        online = f"PT{expires_in:.0f}S"
+        lives = Lives(root=_TEN_YEARS, roles=_TEN_YEARS, snapshot=online, timestamp=online)
+        folder = RegistryFolder(self.folder / "registry")
+        new = not (folder.path / TIMESTAMP).exists()
+        if new:
+            self._create(Repository(folder, self.keys, now=now, lives=lives))
+        outcome = publish(self.source, folder.path, self.keys, now=now, lives=lives, afresh=True)
+        if new:
+            for node in (self.folder / "nodes").glob("*"):
+                self._pin_root(node)
+        assert outcome.snapshot is not None
+        return outcome.snapshot
+
+    def _create(self, repository: Repository) -> None:
+        """The roles: the lead agency's own, and one for the steward of each domain."""
+        keys = {name: [self._key(name)] for name in ("root", "targets", "online")}
+        repository.create(
+            root=keys["root"],
+            targets=keys["targets"],
+            snapshot=keys["online"],
+            timestamp=keys["online"],
         )
+        for domain in sorted(one.name for one in (self.source / "schemas").glob("*")):
+            repository.delegate(domain, [self._key(domain)], domain_paths(domain))
+        repository.save()
+
+    def _pin_root(self, node: Path) -> None:
+        """Give a node the root to trust, by hand as it were."""
+        first = self.folder / "registry" / metadata_path("root", 1)
+        if first.exists():
+            (node / "root.json").write_bytes(first.read_bytes())
+
+    def _key(self, name: str) -> Key:
+        return self.keys.add(make_role_key(str(self.folder / "keys" / f"{name}.pem")))
 
     def node_folder(self, subsystem: str) -> Path:
         """Where a subsystem's node lies."""
@@ -150,9 +195,11 @@ class DevelopmentInstance:
             "key": "file:key.pem",
             "certificates": "certificates.pem",
             "registry": "../../registry",
+            "root": "root.json",
             "transport": self._transport,
         }
         (folder / "node.yaml").write_bytes(_yaml(settings))
+        self._pin_root(folder)
         return folder
 
     def _write_yaml(self, path: str, document: Mapping[str, Any]) -> None:

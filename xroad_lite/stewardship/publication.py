@@ -1,30 +1,124 @@
-"""Publishes a registry's source directory as the next snapshot, if the cross-checks hold.
+"""Publishes a registry's source directory, or one steward's part of it, if the cross-checks hold.
 
-Does not sign: that comes with the registry's own issue.
+Does not know how roles are signed: ``repository`` does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xroad_lite.errors import RegistryError
 from xroad_lite.registry import RegistryFolder, Snapshot, read_source
+from xroad_lite.registry.documents import read_document
+from xroad_lite.registry.models import Instance, Lives
 from xroad_lite.stewardship.checking import check_registry
+from xroad_lite.stewardship.repository import INSTANCE, Outcome, Repository, domain_paths
+from xroad_lite.stewardship.signing import RoleKeys
 
-_EXPIRES_SECONDS = 365 * 86_400.0
+if TYPE_CHECKING:
+    from securesystemslib.signer import Key
+
 _BUNDLED = ("schemas", "vocabularies")
 
 
 def publish(
-    source: Path, folder: Path, *, now: float, expires_in: float = _EXPIRES_SECONDS
-) -> Snapshot:
-    """Check the directory ``source`` and publish it in ``folder``; gives the new snapshot.
+    source: Path,
+    folder: Path,
+    keys: RoleKeys,
+    *,
+    now: float,
+    role: str | None = None,
+    lives: Lives | None = None,
+    afresh: bool = False,
+) -> Outcome:
+    """Check the directory ``source`` and publish what changed in it, or in one role's part of it.
 
-    ``RegistryError`` names the first fault and says how many there are. ``expires_in`` is seconds.
+    ``RegistryError`` names the first fault and says how many there are, or the role that changed
+    and that no key at hand may sign (``registry.no_key``).
     """
     documents = read_source(source)
+    repository = Repository(RegistryFolder(folder), keys, now=now, lives=lives)
+    if role is not None:
+        repository.role(role)
+        others = repository.would_be()
+        documents = {
+            **{path: data for path, data in others.items() if repository.owner(path) != role},
+            **{path: data for path, data in documents.items() if repository.owner(path) == role},
+        }
+    _check(documents, source, now)
+    if lives is None:  # a change of them counts from now on
+        repository.lives = read_document(Instance, INSTANCE, documents[INSTANCE]).lives
+    for name in sorted(repository.names() - {"root", "snapshot", "timestamp"}):
+        if role in (None, name):
+            own = {path: data for path, data in documents.items() if repository.owner(path) == name}
+            _put(repository, name, own, keys)
+    return repository.commit(afresh=afresh)
+
+
+def publish_whole(source: Path, folder: Path, keys: RoleKeys, *, now: float) -> Snapshot:
+    """As ``publish``, by whoever has every key that it takes; gives the newest snapshot.
+
+    ``RegistryError`` ``registry.no_key`` when something still waits for a signature.
+    """
+    outcome = publish(source, folder, keys, now=now)
+    if outcome.staged:
+        waiting = ", ".join(outcome.staged)
+        raise RegistryError("registry.no_key", f"not every key is here: {waiting} must be signed")
+    return outcome.snapshot or RegistryFolder(folder).newest()
+
+
+def refresh(folder: Path, keys: RoleKeys, *, now: float) -> Outcome:
+    """Sign what is staged with the keys at hand, publish what is complete, and stamp the time."""
+    repository = Repository(RegistryFolder(folder), keys, now=now)
+    repository.sign()
+    if repository.staged:
+        _check(repository.would_be(), folder, now)
+    return repository.commit()
+
+
+def delegate_domain(
+    folder: Path, domain: str, public: Sequence[Key], keys: RoleKeys, threshold: int, *, now: float
+) -> Outcome:
+    """Give a domain to whoever holds these keys, and take it from whoever held it before.
+
+    What lies under its paths moves from the lead agency's role to the new one as soon as the
+    steward has signed it.
+    """
+    repository = Repository(RegistryFolder(folder), keys, now=now)
+    repository.delegate(domain, public, domain_paths(domain), threshold)
+    return repository.commit()
+
+
+def rotate_keys(
+    folder: Path,
+    role: str,
+    keys: RoleKeys,
+    *,
+    now: float,
+    add: Sequence[Key] = (),
+    remove: Sequence[str] = (),
+    threshold: int | None = None,
+) -> Outcome:
+    """Change the keys of a role; see ``Repository.rotate``."""
+    repository = Repository(RegistryFolder(folder), keys, now=now)
+    repository.rotate(role, add=add, remove=remove, threshold=threshold)
+    return repository.commit()
+
+
+def _put(repository: Repository, name: str, documents: Mapping[str, bytes], keys: RoleKeys) -> None:
+    if repository.put(name, documents) and not keys.holds(repository.keys(name)[0]):
+        raise RegistryError(
+            "registry.no_key",
+            f"the documents of the role {name} changed, and none of its keys is here",
+            hint=f"its steward publishes with: xroad-lite registry publish … --role {name}",
+        )
+
+
+def _check(documents: Mapping[str, bytes], source: Path, now: float) -> None:
     findings = [one for one in check_registry(documents, now=now) if one.is_wrong]
     if findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
@@ -33,7 +127,6 @@ def publish(
             f"{findings[0]}{more}",
             hint=f"see all with: xroad-lite registry check {source}",
         )
-    return RegistryFolder(folder).publish(documents, published=now, expires=now + expires_in)
 
 
 def bundled_root() -> Path:

@@ -41,9 +41,9 @@ class Newest:
             return self._catalogue
 
     def _look(self) -> None:
-        known = self._catalogue.snapshot.manifest.version
+        known = self._catalogue.snapshot.name
         try:
-            if self._folder.versions()[-1] != known:
+            if self._folder.head().name != known:
                 self._catalogue = Catalogue(self._folder.newest())
         except XRoadError as error:
             logging.getLogger("xroad_lite").warning("%s; still serving snapshot %s", error, known)
