@@ -58,8 +58,10 @@ def check(
     def people() -> None:
         for one in findings:
             _show(one)
-        words = sum(path.startswith("vocabularies/") for path in files)
-        output.out.print(f"{words} files of words, {len(findings)} findings, {wrong} wrong")
+        count = sum(path.endswith((".ttl", ".tsv")) for path in files)
+        output.out.print(
+            f"{count} vocabularies and mappings, {len(findings)} findings, {wrong} wrong"
+        )
 
     output.give({"ok": not wrong, "findings": [_as_json(one) for one in findings]}, people)
     if wrong:

@@ -2,88 +2,51 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
-from xroad_lite.errors import RegistryError, SemanticsError
+from xroad_lite.errors import RegistryError
 from xroad_lite.registry.documents import DocumentError
 from xroad_lite.registry.purposes import PATH as PURPOSES
 from xroad_lite.registry.purposes import Purposes
-from xroad_lite.semantics import Vocabulary, load_vocabulary
-from xroad_lite.semantics.avro import json_schema_of
-from xroad_lite.semantics.binding import bind
-from xroad_lite.semantics.names import short
+from xroad_lite.semantics import Vocabulary
 from xroad_lite.semantics.reconcile import namespace
 from xroad_lite.stewardship.checking import layout
 from xroad_lite.stewardship.checking.findings import Finding
 from xroad_lite.stewardship.checking.reading import Reading
 
-_SYNTAX: Final = re.compile(r" at line (\d+) of <[^>]*>: Bad syntax \((.*?)\) at \^")
 _BOUND: Final = (b"x-jsonld-context", b"x-jsonld-type")
 
 
 def check_vocabularies(reading: Reading) -> Iterator[Finding]:
-    """Every file below ``vocabularies/``, then the terms that schemas use."""
-    files = {p: data for p, data in reading.files.items() if p.startswith("vocabularies/")}
-    good = dict(files)
-    try:
-        vocabulary = load_vocabulary(files)
-    except SemanticsError as error:
-        if error.code == "semantics.too_large":
-            yield Finding("vocabularies", error.code, error.message)
-            return
-        for path, data in files.items():
-            try:
-                load_vocabulary({path: data})
-            except SemanticsError as broken:
-                del good[path]
-                yield _broken(path, broken)
-        vocabulary = load_vocabulary(good)
-    for fault in vocabulary.faults:
-        name = short(fault.where)
-        yield Finding(
-            fault.file, "semantics.fault", f"{name}: {fault.detail}", "warning", near=name
-        )
-    if len(good) == len(files):  # else what a file lacks is only what could not be read
-        yield from _terms(reading, vocabulary)
+    """Every file below ``vocabularies/``, then the terms that schemas use.
 
+    What takes SHACL is left to ``vocab check``; a label that lacks a language may be published.
+    """
+    # Here, since they make findings of this package.
+    from xroad_lite.stewardship.vocabularies import integrity, read_words
+    from xroad_lite.stewardship.vocabularies.naming import gaps
 
-def _broken(path: str, error: SemanticsError) -> Finding:
-    found = _SYNTAX.search(error.message)
-    if found is None:
-        return Finding(path, error.code, error.message.removeprefix(f"{path} "), hint=error.hint)
-    message = f"is not Turtle: bad syntax ({found[2]})"
-    return Finding(path, error.code, message, line=int(found[1]), column=1)
+    words = read_words(reading.files)
+    yield from words.broken
+    yield from integrity(words)
+    if reading.instance is not None:
+        yield from gaps(words, tuple(reading.instance.title), "warning")
+    if not words.broken:  # else what a file lacks may be what could not be read
+        yield from _terms(reading, words.vocabulary)
 
 
 def _terms(reading: Reading, vocabulary: Vocabulary) -> Iterator[Finding]:
-    spaces = {namespace(iri) for iri in vocabulary.terms}
+    from xroad_lite.stewardship.vocabularies.resolving import unknown_in_schema
+
     for path, data in sorted(reading.files.items()):
         match = layout.VERSION.fullmatch(path)
         if match is None or path in reading.faulty or not any(word in data for word in _BOUND):
             continue
         kind = "avro" if match[4] == "avsc" else "json"
         document = reading.schema(f"{match[1]}.{match[2]}", match[3], kind)
-        try:
-            binding = bind(json_schema_of(document), vocabulary.unknown)
-        except SemanticsError as error:
-            if document is not None:
-                yield Finding(path, error.code, error.message, hint=error.hint)
-            continue
-        for shape in binding.shapes:
-            for one in shape.fields:
-                if one.note.startswith("unknown term "):
-                    iri = one.note.removeprefix("unknown term ").partition(";")[0]
-                    known = namespace(iri) in spaces
-                    yield Finding(
-                        path,
-                        "semantics.unknown_term",
-                        f"{shape.pointer}/{one.key}: {one.note}",
-                        "wrong" if known else "warning",
-                        hint="declare the term below vocabularies/, or correct the context",
-                        near=f'"{one.key}"',
-                    )
+        if document is not None:
+            yield from unknown_in_schema(path, document, vocabulary)
 
 
 def check_purposes(reading: Reading) -> Iterator[Finding]:

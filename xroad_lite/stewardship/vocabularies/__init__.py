@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from xroad_lite.errors import XRoadError
 from xroad_lite.semantics.catalogue import Catalogue
 from xroad_lite.stewardship.checking.findings import Finding, located
+from xroad_lite.stewardship.vocabularies.examples import broken_examples
 from xroad_lite.stewardship.vocabularies.naming import gaps
 from xroad_lite.stewardship.vocabularies.reading import Words, read_words
 from xroad_lite.stewardship.vocabularies.resolving import unknown_in_schema, unknown_terms
@@ -42,7 +43,7 @@ def check_words(
     findings = [*words.broken, *integrity(words)]
     findings += gaps(words, languages or words.languages)
     if not words.broken:
-        findings += _in_schemas(files, words)
+        findings += _in_schemas(files, words, progress)
     for number, path in enumerate(words.graphs):
         progress(path, number, len(words.graphs))
         findings += broken_shapes(words, path)
@@ -59,12 +60,14 @@ def integrity(words: Words) -> Iterator[Finding]:
         yield from unknown_terms(words)
 
 
-def _in_schemas(files: Mapping[str, bytes], words: Words) -> Iterator[Finding]:
+def _in_schemas(files: Mapping[str, bytes], words: Words, progress: Progress) -> Iterator[Finding]:
     found = Catalogue(files)
-    for name, path in found.schemas.items():
+    for number, (name, path) in enumerate(found.schemas.items()):
+        progress(path, number, len(found.schemas))
         try:
             document = found.document(name)
         except XRoadError as error:
             yield Finding(path, error.code, error.message.removeprefix(f"{path} "))
             continue
         yield from unknown_in_schema(path, document, words.vocabulary)
+        yield from broken_examples(path, name, document)

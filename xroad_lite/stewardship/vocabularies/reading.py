@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "vocabularies/"
 DCT_TITLE: Final = "http://purl.org/dc/terms/title"
 _SUFFIXES: Final = (".ttl", ".tsv")
-_FAULT_LINE: Final = re.compile(r" at line (\d+) of ")
+_SYNTAX: Final = re.compile(r" at line (\d+) of <[^>]*>: Bad syntax \((.*?)\) at \^")
 _PREFIX: Final = re.compile(rb"^(?:@prefix|PREFIX)[ \t]+([\w-]*):[ \t]*<([^>\s]*)>", re.M | re.I)
 _SUBJECT: Final = re.compile(rb"^(?:<([^>\s]*)>|([\w-]*):([^\s;,]+))(?=\s)", re.M)
 
@@ -143,10 +143,11 @@ def read_words(files: Mapping[str, bytes]) -> Words:
 
 
 def _refused(path: str, error: SemanticsError) -> Finding:
-    found = _FAULT_LINE.search(error.message)
-    line = int(found[1]) if found else 0
-    message = error.message.removeprefix(f"{path} ")
-    return Finding(path, error.code, message, line=line, column=1 if line else 0)
+    found = _SYNTAX.search(error.message)
+    if found is None:
+        return Finding(path, error.code, error.message.removeprefix(f"{path} "), hint=error.hint)
+    message = f"is not Turtle: bad syntax ({found[2]})"
+    return Finding(path, error.code, message, line=int(found[1]), column=1)
 
 
 def _subjects(data: bytes) -> dict[str, int]:

@@ -20,7 +20,7 @@ _FOR_READERS: Final = frozenset(
     {SKOS + "closeMatch", SKOS + "relatedMatch", RDFS + "seeAlso", RDFS + "isDefinedBy"}
 )
 """What these lead to is read by people alone."""
-MAX_SUGGESTIONS: Final = 50
+MAX_COMPARISONS: Final = 200_000
 """Looking for the nearest term costs, so after some it is left."""
 MAX_UNKNOWN: Final = 2_000
 
@@ -96,10 +96,10 @@ def unknown_in_schema(path: str, document: Any, vocabulary: Vocabulary) -> Itera
 @dataclass(slots=True)
 class _Nearest:
     vocabulary: Vocabulary
-    left: int = MAX_SUGGESTIONS
+    left: int = MAX_COMPARISONS
 
     def of(self, iri: str) -> str:
         """What was probably meant, as the end of a sentence; empty when nothing is near."""
-        self.left -= 1
+        self.left -= len(self.vocabulary.terms)
         near = self.vocabulary.nearest(iri) if self.left >= 0 else None
         return f": did you mean {short(near)}?" if near else ""
