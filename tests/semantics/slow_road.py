@@ -1,7 +1,8 @@
-"""The slow road: PyLD expands, SPARQL reads and converts, the target's own terms are read back.
+"""The slow road: PyLD expands, facts are reasoned forwards, SPARQL reads and converts.
 
-It shares with the product the plan (which routes were chosen), and nothing of how contexts are
-read, values found, picked and converted. Does not choose routes: tables and laws check the choice.
+It shares nothing with the product but the files: contexts are read by PyLD, cells by rdflib, ways
+are found by ``slow_reasoning`` from the source onwards and chosen by its own words, values are
+found, picked and converted by SPARQL, and the result is read back by the target's own terms.
 """
 
 from __future__ import annotations
@@ -16,34 +17,46 @@ from pyld import jsonld
 from rdflib import BNode, Graph, Literal, URIRef
 from rdflib.collection import Collection
 from rdflib.namespace import RDF
-
-from xroad_lite.semantics import Translator
-from xroad_lite.semantics.plan import (
-    Apply,
-    Chain,
-    Constant,
-    Expression,
-    FirstOf,
-    Hop,
-    Items,
-    Member,
-    Nested,
-    Pick,
-    Read,
-    Value,
+from slow_reasoning import (
+    Call,
+    Chosen,
+    Fact,
+    Reasoning,
+    Sel,
+    Several,
+    Template,
+    Walk,
+    choose,
+    counterparts,
+    resolved,
 )
 
 rdflib.NORMALIZE_LITERALS = False
 logging.getLogger("rdflib.term").setLevel(logging.CRITICAL)  # it warns of every unreal date
 XSD = "http://www.w3.org/2001/XMLSchema#"
 ROOT = "urn:message:"
+_NUMBERS = {"integer", "number"}
+_GIVES = {"unit": {"number"}}
+_CASTS = {
+    "string": {"string"},
+    "integer": {"integer"},
+    "decimal": {"number"},
+    "boolean": {"boolean"},
+}
 
 
-def slow(translator: Translator, source: Mapping[str, Any], knowledge: Graph, message: Any) -> Any:
-    """The message translated by the slow road; empty arrays and objects left out."""
-    road = _Road(translator, lifted(message, source), knowledge)
-    road.build(0, URIRef(ROOT), 0)
-    return stripped(road.rebuild(0, URIRef(ROOT)))
+class SlowRoad:
+    """From what a source schema says to one target schema, for many messages."""
+
+    def __init__(self, reasoning: Reasoning, target: Mapping[str, Any]) -> None:
+        self.reasoning, self.knowledge = reasoning, reasoning.knowledge
+        self.source, self.target = reasoning.template, Template(target)
+
+    def translate(self, message: Any) -> Any:
+        """The message translated; empty arrays and objects left out."""
+        one = _Message(self, lifted(message, self.source.schema))
+        one.build("", "", URIRef(ROOT), URIRef(ROOT), ())
+        return stripped(one.rebuild("", URIRef(ROOT)))
 
 
 def known(files: Mapping[str, bytes]) -> Graph:
@@ -64,9 +77,9 @@ def lifted(message: Any, schema: Mapping[str, Any]) -> Graph:
 
 
 def _annotated(value: Any, schema: Any, root: Mapping[str, Any], pointer: str) -> Any:
-    schema = _resolved(schema, root)
+    schema = resolved(schema, root)
     if isinstance(value, list):
-        items = _resolved(schema.get("items", {}), root)
+        items = resolved(schema.get("items", {}), root)
         return [
             _annotated(item, items, root, f"{pointer}/{index}")
             for index, item in enumerate(value)
@@ -84,21 +97,11 @@ def _annotated(value: Any, schema: Any, root: Mapping[str, Any], pointer: str) -
     return node
 
 
-def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    while isinstance(schema, dict) and "$ref" in schema:
-        node: Any = root
-        for part in schema["$ref"].split("/")[1:]:
-            node = node[part]
-        schema = node
-    return schema if isinstance(schema, dict) else {}
+class _Message:
+    """One message on its way: the source's graph, the target's graph."""
 
-
-class _Road:
-    """One message on its way: the source's graph, what is known, the target's graph."""
-
-    def __init__(self, translator: Translator, graph: Graph, knowledge: Graph) -> None:
-        self.translator, self.graph, self.knowledge = translator, graph, knowledge
-        self.source, self.target = translator.bindings
+    def __init__(self, road: SlowRoad, graph: Graph) -> None:
+        self.road, self.graph, self.knowledge = road, graph, road.knowledge
         self.made = Graph()
         self.constants: dict[tuple[URIRef, str], Any] = {}
 
@@ -118,100 +121,92 @@ class _Road:
         )
         return [row[0] for row in found]
 
-    def picked(self, items: Sequence[Any], pick: Pick, shape: Any) -> list[Any]:
-        iris = {field.key: field.iri for field in shape.fields}
+    def picked(self, items: Sequence[Any], pick: Chosen) -> list[Any]:
         ranked = []
         for place, item in enumerate(items):
-            where = iris.get(pick.where)
-            uses = [str(u) for u in self.items_of(item, where, False)] if where else []
-            use = uses[0] if uses else None
+            uses = self.items_of(item, pick.where, False) if pick.where else []
+            use = str(uses[0]) if uses else None
             if use not in pick.wanted:
                 continue
             if pick.having is not None:
                 query = 'ASK { ?s ?p ?v FILTER(!isLiteral(?v) || REGEX(STR(?v), "\\\\S")) }'
-                having = {"s": item, "p": URIRef(iris[pick.having])}
+                having = {"s": item, "p": URIRef(pick.having)}
                 if not self.graph.query(query, initBindings=having).askAnswer:
                     continue
             ranked.append((pick.wanted.index(use), place, item))
         return [min(ranked)[2]] if ranked else []
 
-    def read(self, nodes: list[Any], shape: int, hops: tuple[Hop, ...]) -> list[Any]:
-        for hop in hops:
-            here = self.source.shapes[shape]
-            field = next(field for field in here.fields if field.key == hop.key)
+    def walked(self, nodes: list[Any], here: str, walk: Walk) -> list[Any]:
+        for iri, pick in walk.hops:
+            here = self.road.source.nodes[here][iri]
             found = []
             for node in nodes:
-                items = self.items_of(node, field.iri, field.ordered)
-                if hop.pick is not None:
-                    items = self.picked(items, hop.pick, self.source.inside(field))
-                found.extend(items)
+                items = self.items_of(node, iri, here in self.road.source.lists)
+                found.extend(items if pick is None else self.picked(items, pick))
             nodes = found
-            shape = field.shape if field.shape is not None else shape
         return nodes
 
-    def evaluate(self, expression: Expression, node: Any, shape: int) -> list[Any]:
-        if isinstance(expression, Read):
-            return self.read([node], shape, expression.hops)
-        if isinstance(expression, FirstOf):
-            for option in expression.options:
-                if found := self.evaluate(option, node, shape):
-                    return found
-            return []
-        if isinstance(expression, Apply):
-            arguments = [self.evaluate(a, node, shape) for a in expression.arguments]
-            return self.call(expression, arguments)
-        return [v for option in expression.options for v in self.evaluate(option, node, shape)]
+    def evaluate(self, value: Any, node: Any, here: str) -> list[Any]:
+        if isinstance(value, Walk):
+            return self.walked([node], here, value)
+        if isinstance(value, Call):
+            arguments = [self.evaluate(one, node, here) for one in value.arguments]
+            return self.call(value.function, arguments)
+        found = [self.evaluate(option, node, here) for option in value.options]
+        if value.kind == "first":
+            return next((one for one in found if one), [])
+        return [one for values in found for one in values]
 
     # converting
 
-    def call(self, expression: Apply, arguments: list[list[Any]]) -> list[Any]:
-        function = expression.function
-        if function.name == "join":
+    def call(self, function: tuple[Any, ...], arguments: list[list[Any]]) -> list[Any]:
+        name, given = function[0], dict(function[1:])
+        if name == "join":
             texts = [v for values in arguments for v in values if str(v)]
             if not texts:
                 return []
-            separator = Literal(function.text("sep"))
+            separator = Literal(given["sep"])
             result = texts[0]
             for text in texts[1:]:
                 [result] = self.compute("CONCAT(STR(?a), ?b, STR(?c))", result, separator, text)
             return [Literal(str(result))]
-        if function.name == "template":
+        if name == "template":
             if any(len(values) != 1 for values in arguments):
                 return []
-            result = Literal(function.text("pattern"))
+            result = Literal(given["pattern"])
             for number, values in enumerate(arguments, 1):
                 mark = Literal(f"\\{{{number}\\}}")
                 [result] = self.compute("REPLACE(?a, ?b, STR(?c))", result, mark, values[0])
             return [result]
-        if function.name == "constant":
-            return [Literal(function["value"])] if arguments[0] else []
-        if function.name == "split":
+        if name == "constant":
+            return [Literal(given["value"])] if arguments[0] else []
+        if name == "split":
             return [
                 Literal(part)
                 for value in arguments[0]
-                for part in str(value).split(function.text("sep"))
+                for part in str(value).split(given["sep"])
                 if str(value)
             ]
-        return [found for value in arguments[0] for found in self.one(expression, value)]
+        return [found for value in arguments[0] for found in self.one(name, given, value)]
 
-    def one(self, expression: Apply, value: Any) -> list[Any]:
-        function = expression.function
-        if function.name == "lookup":
-            return self.counterpart(function.text("from"), function.text("to"), value)
-        if function.name == "dateof":
+    def one(self, name: str, given: Mapping[str, Any], value: Any) -> list[Any]:
+        if name == "lookup":
+            found = counterparts(self.knowledge, given["from"], given["to"], str(value))
+            return [Literal(one) for one in found]
+        if name == "dateof":
             head = self.compute(
                 'IF(CONTAINS(?a, "T"), STRBEFORE(?a, "T"), ?a)', Literal(str(value))
             )
             return self.date(head[0], "YYYY-MM-DD", "YYYY-MM-DD")
-        if function.name == "dateform":
-            return self.date(Literal(str(value)), function.text("from"), function.text("to"))
-        if function.name == "unit":
-            factor = Literal(str(function["factor"]), datatype=URIRef(XSD + "decimal"))
+        if name == "dateform":
+            return self.date(Literal(str(value)), given["from"], given["to"])
+        if name == "unit":
+            factor = Literal(str(given["factor"]), datatype=URIRef(XSD + "decimal"))
             number = Literal(str(value), datatype=URIRef(XSD + "decimal"))
-            if dict(function.parameters).get("inverse"):
+            if given.get("inverse"):
                 return self.compute("?a / ?b", number, factor)
             return self.compute("?a * ?b", number, factor)
-        raise NotImplementedError(function.name)
+        raise NotImplementedError(name)
 
     def date(self, value: Any, source: str, target: str) -> list[Any]:
         order = sorted((source.index(part), part) for part in ("YYYY", "MM", "DD"))
@@ -236,117 +231,192 @@ class _Road:
         query = f"SELECT ({expression} AS ?r) WHERE {{}}"
         return [row[0] for row in Graph().query(query, initBindings=names) if row[0] is not None]
 
-    def counterpart(self, source: str, target: str, value: Any) -> list[Any]:
-        for relation in ("skos:exactMatch|^skos:exactMatch", "skos:broadMatch|^skos:narrowMatch"):
-            query = f"""
-                SELECT DISTINCT ?r WHERE {{
-                  ?one skos:inScheme ?from ; skos:notation ?code ; {relation} ?two .
-                  ?two skos:inScheme ?to ; skos:notation ?r .
-                  FILTER(STR(?code) = ?value) }}"""
-            bindings = {
-                "from": URIRef(source),
-                "to": URIRef(target),
-                "value": Literal(str(value)),
-            }
-            spaces = {"skos": "http://www.w3.org/2004/02/skos/core#"}
-            found = list(self.knowledge.query(query, initBindings=bindings, initNs=spaces))
-            if found:
-                return [found[0][0]] if len(found) == 1 else []
-        return []
-
     # writing
 
-    def build(self, number: int, node: Any, shape: int, made: Any = None) -> None:
-        routine = self.translator.routines[number]
-        self.members(routine.members, made if made is not None else node, node, routine.source)
+    def build(
+        self, pointer: str, here: str, node: Any, place: URIRef, prefix: tuple[Any, ...]
+    ) -> None:
+        """Make at ``place`` what the target has at ``pointer`` of the source's ``node``."""
+        bound = set(self.road.target.nodes[pointer].values())
+        for key in self.road.target.facts[pointer]["schema"].get("properties", {}):
+            if f"{pointer}/{key}" not in bound:
+                self.default(pointer, f"{pointer}/{key}", place)
+        for iri, child in self.road.target.nodes[pointer].items():
+            said = self.road.target.facts[child]
+            leaf = child not in self.road.target.nodes
+            path = (*prefix, iri)
+            fitting = [f for f in self.road.reasoning.facts(here, path) if self.fits(f, child)]
+            fact = choose(fitting, many=said["array"])
+            if fact is not None and leaf:
+                found = self.evaluate(fact.value, node, here)
+                self.write(place, iri, child, [v for v in found if _typed(v, said["types"])])
+            elif fact is not None:
+                self.nested(fact, child, here, node, place, iri)
+            elif not fitting and not leaf:
+                self.chained(path, child, here, node, place)
+            elif not fitting:
+                self.default(pointer, child, place)
 
-    def members(self, members: Sequence[Member], made: Any, node: Any, shape: int) -> None:
-        for member in members:
-            field = member.field
-            if isinstance(member, Constant):
-                self.constants[made, field.key] = member.value
-            elif isinstance(member, Value):
-                values = self.evaluate(member.route.expression, node, shape)
-                self.write(made, field, [v for v in values if self.fits(v, field)])
-            elif isinstance(member, Nested):
-                found = [
-                    (routine, inner)
-                    for read, routine in zip(member.options, member.routines, strict=True)
-                    for inner in self.evaluate(read, node, shape)
-                ]
-                places = [URIRef(f"{made}/{field.key}/{n}") for n in range(len(found))]
-                for place, (routine, inner) in zip(places, found, strict=True):
-                    self.build(routine, inner, 0, place)
-                self.write(made, field, places)
-            elif isinstance(member, Chain):
-                place = URIRef(f"{made}/{field.key}")
-                self.members(member.members, place, node, shape)
-                self.write(made, field, [place])
-            elif isinstance(member, Items):
-                places = []
-                for index, item in enumerate(member.items):
-                    place = URIRef(f"{made}/{field.key}/{index}")
-                    self.members(item.members, place, node, shape)
-                    if (place, None, None) in self.made:
-                        places.append(place)
-                        for key, constant in item.constants:
-                            self.constants[place, key] = constant
-                self.write(made, field, places)
+    def nested(self, fact: Fact, child: str, here: str, node: Any, place: URIRef, iri: str) -> None:
+        several = isinstance(fact.value, Several)
+        options = fact.value.options if several else (fact.value,)
+        places: list[URIRef] = []
+        for walk in options:
+            if several and fact.value.kind == "first" and places:
+                break
+            found = self.walked([node], here, walk)
+            if len(found) > 1 and not self.road.target.facts[child]["array"]:
+                continue
+            for inner in found:
+                places.append(URIRef(f"{place}{child[child.rindex('/') :]}/{len(places)}"))
+                self.build(child, walk.end, inner, places[-1], ())
+        self.write(place, iri, child, places)
 
-    def fits(self, value: Any, field: Any) -> bool:
-        if isinstance(value, URIRef):
-            return True
-        kind = str(value.datatype or "")[len(XSD) :]
-        if kind == "boolean":
-            return "boolean" in field.types
-        if kind == "integer":
-            return bool({"integer", "number"} & field.types)
-        if kind in ("double", "decimal"):
-            whole = float(value) == int(float(value))
-            return "number" in field.types or (whole and "integer" in field.types)
-        return "string" in field.types
-
-    def write(self, made: Any, field: Any, values: list[Any]) -> None:
-        if not field.array and len(values) > 1:
+    def chained(self, path: Any, child: str, here: str, node: Any, place: URIRef) -> None:
+        """An object that the mapping's chains make; items that its selections make."""
+        name = f"{place}{child[child.rindex('/') :]}"
+        if self.road.target.facts[child]["array"] and (items := self.selections(here, path)):
+            places = []
+            for index, one in enumerate(items):
+                inner = URIRef(f"{name}/{index}")
+                self.build(child, here, node, inner, (*path[:-1], one))
+                key = self.key_of(child, one.where)
+                if (inner, None, None) in self.made:
+                    places.append(inner)
+                    if key is not None and one.wanted[0] is not None:
+                        self.constants[inner, key] = one.wanted[0]
+            self.write(place, path[-1], child, places)
             return
-        if field.array and field.ordered and values:
+        self.build(child, here, node, URIRef(name), path)
+        if (URIRef(name), None, None) in self.made:
+            self.write(place, path[-1], child, [URIRef(name)])
+
+    def selections(self, here: str, path: Any) -> list[Sel]:
+        at = len(path) - 1
+        known = self.road.reasoning.known.get(here, {})
+        found = {
+            other[at]
+            for other in known
+            if len(other) > at and other[:at] == path[:-1] and isinstance(other[at], Sel)
+        }
+        return sorted((one for one in found if one.step == path[-1]), key=repr)
+
+    def key_of(self, pointer: str, iri: str) -> str | None:
+        child = self.road.target.nodes[pointer].get(iri)
+        return None if child is None else child.rpartition("/")[2]
+
+    def default(self, pointer: str, child: str, place: URIRef) -> None:
+        said, key = self.road.target.facts[child], child.rpartition("/")[2]
+        schema = said["schema"]
+        if said["array"] or key not in self.road.target.facts[pointer]["schema"].get(
+            "required", ()
+        ):
+            return
+        values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+        for value in [
+            *(values if len(values) == 1 else []),
+            *[schema[k] for k in schema if k == "default"],
+        ]:
+            if value is not None:
+                self.constants.setdefault((place, key), value)
+
+    def fits(self, fact: Fact, child: str) -> bool:
+        """Whether what a fact gives may stand there at all."""
+        values = fact.value.options if isinstance(fact.value, Several) else (fact.value,)
+        return all(self.fits_value(value, child) for value in values)
+
+    def fits_value(self, value: Any, child: str) -> bool:
+        said, leaf = self.road.target.facts[child], child not in self.road.target.nodes
+        if isinstance(value, Walk):
+            theirs = self.road.source.facts[value.end]
+            if (value.end not in self.road.source.nodes) != leaf:
+                return False
+            codes = {theirs.get("codes"), said.get("codes")} - {None}
+            return not leaf or (_alike(theirs["types"], said["types"]) and len(codes) < 2)
+        name, given = value.function[0], dict(value.function[1:])
+        if not leaf or not _alike(_given_types(name, given), said["types"]):
+            return False
+        if name == "lookup" and said.get("codes") not in (None, given["to"]):
+            return False
+        return all(self.takes(name, one) for one in value.arguments if isinstance(one, Walk))
+
+    def takes(self, name: str, argument: Walk) -> bool:
+        if name == "constant":
+            return True
+        if argument.end in self.road.source.nodes:
+            return False
+        types = self.road.source.facts[argument.end]["types"]
+        wanted = _NUMBERS if name == "unit" else {"string"}
+        return name == "cast" or (
+            types <= wanted if name in ("join", "template") else bool(types & wanted)
+        )
+
+    def write(self, place: Any, iri: str, child: str, values: list[Any]) -> None:
+        if not self.road.target.facts[child]["array"] and len(values) > 1:
+            return
+        if child in self.road.target.lists and values:
             head = BNode()
             Collection(self.made, head, values)
             values = [head]
         for value in values:
-            self.made.add((made, URIRef(field.iri), value))
+            self.made.add((place, URIRef(iri), value))
 
     # reading back in the target's terms
 
-    def rebuild(self, shape: int, node: Any) -> dict[str, Any]:
+    def rebuild(self, pointer: str, node: Any) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for field in self.target.shapes[shape].fields:
-            if field.iri is None:
-                continue
-            values = list(self.made.objects(node, URIRef(field.iri)))
-            if field.array and field.ordered:
+        for iri, child in self.road.target.nodes[pointer].items():
+            values = list(self.made.objects(node, URIRef(iri)))
+            if child in self.road.target.lists:
                 values = [v for head in values for v in Collection(self.made, head)]
-            found = [self.value(value, field) for value in values]
-            found = [value for value in found if value not in (None, {})]
+            found = [one for one in (self.value(v, child) for v in values) if one not in (None, {})]
             if found:
-                result[field.key] = found if field.array else found[0]
+                array = self.road.target.facts[child]["array"]
+                result[child.rpartition("/")[2]] = found if array else found[0]
         if result or node == URIRef(ROOT):
             for (place, key), value in self.constants.items():
                 if place == node:
                     result[key] = value
         return result
 
-    def value(self, value: Any, field: Any) -> Any:
-        if field.shape is not None:
-            made = self.rebuild(field.shape, value)
-            required = [f.key for f in self.target.shapes[field.shape].fields if f.required]
+    def value(self, value: Any, child: str) -> Any:
+        if child in self.road.target.nodes:
+            made = self.rebuild(child, value)
+            required = self.road.target.facts[child]["schema"].get("required", ())
             return made if all(key in made for key in required) else None
         kind = str(getattr(value, "datatype", "") or "")[len(XSD) :]
         if kind == "boolean":
             return str(value) == "true"
         if kind in ("integer", "double", "decimal"):
-            return json.loads(str(int(float(value)))) if float(value).is_integer() else float(value)
+            return int(float(value)) if float(value).is_integer() else float(value)
         return str(value)
+
+
+def _alike(one: set[str], other: set[str]) -> bool:
+    return bool(one & other) or bool(one & _NUMBERS and other & _NUMBERS)
+
+
+def _given_types(name: str, given: Mapping[str, Any]) -> set[str]:
+    if name == "cast":
+        return _CASTS[str(given["to"]).rpartition("#")[2]]
+    if name == "constant":
+        value = given["value"]
+        kinds = {bool: "boolean", int: "integer", float: "number"}
+        return {kinds.get(type(value), "string")}
+    return _GIVES.get(name, {"string"})
+
+
+def _typed(value: Any, types: set[str]) -> bool:
+    """Whether a value is of the types that a field takes."""
+    kind = str(getattr(value, "datatype", None) or "")[len(XSD) :]
+    if kind == "boolean":
+        return "boolean" in types
+    if kind == "integer":
+        return bool(_NUMBERS & types)
+    if kind in ("double", "decimal"):
+        whole = float(value).is_integer()
+        return "number" in types or (whole and "integer" in types)
+    return "string" in types
 
 
 def stripped(value: Any) -> Any:

@@ -22,7 +22,8 @@ from semantic_cases import (
     patients,
     schema,
 )
-from slow_road import comparable, known, slow
+from slow_reasoning import Reasoning, Template
+from slow_road import SlowRoad, comparable, known
 
 from xroad_lite.semantics import load_vocabulary, translator
 
@@ -48,6 +49,16 @@ def _bundled_knowledge() -> Graph:
     return known(files())
 
 
+@cache
+def _bundled_road(source: str, target: str) -> SlowRoad:
+    return SlowRoad(_reasoning(source), schema(target))
+
+
+@cache
+def _reasoning(source: str) -> Reasoning:
+    return Reasoning(Template(schema(source)), _bundled_knowledge())
+
+
 @pytest.mark.parametrize("pair", list(itertools.permutations(BOUND, 2)), ids="->".join)
 def test_bundled_pairs_equal_the_slow_road(pair: tuple[str, str]) -> None:
     """Every pair of bundled schemas, on messages made from real patients."""
@@ -55,12 +66,12 @@ def test_bundled_pairs_equal_the_slow_road(pair: tuple[str, str]) -> None:
     fast = bundled(source, target)
     unbound = {field.pointer for field in fast.report.source if field.status == "unbound"}
     assert unbound <= {"/resourceType", "/id", "/extension", "/modifierExtension"}
-    knowledge = _bundled_knowledge()
+    road = _bundled_road(source, target)
     for patient in patients(2)[::4]:
         message = patient
         if source != "health/birth":
             message = bundled("health/birth", source).apply(patient).value
-        expected = slow(fast, schema(source), knowledge, message)
+        expected = road.translate(message)
         result = comparable(fast.apply(message).value, fast.bindings[1])
         assert result == comparable(expected, fast.bindings[1])
 
@@ -74,7 +85,7 @@ def test_examples_equal_the_slow_road_into_every_other_schema(source: str) -> No
     for target in [target for one, target in OTHERS if one == source]:
         fast = bundled(source, target)
         for message in messages(source, 2 if source in OWN else 1):
-            expected = slow(fast, schema(source), _bundled_knowledge(), message)
+            expected = _bundled_road(source, target).translate(message)
             result = comparable(fast.apply(message).value, fast.bindings[1])
             assert result == comparable(expected, fast.bindings[1]), target
 
@@ -328,8 +339,8 @@ def test_random_worlds_equal_the_slow_road(drawn: tuple[World, list[Any]]) -> No
     fast = translator(source, target, load_vocabulary(world.files()))
     assert {field.status for field in fast.report.source} <= {"kept", "dropped"}
     assert "unbound" not in {field.status for field in fast.report.target}
-    knowledge = known(world.files())
+    road = SlowRoad(Reasoning(Template(source), known(world.files())), target)
     for message in messages:
-        expected = slow(fast, source, knowledge, message)
+        expected = road.translate(message)
         result = comparable(fast.apply(message).value, fast.bindings[1])
         assert result == comparable(expected, fast.bindings[1])

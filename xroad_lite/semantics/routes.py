@@ -13,6 +13,7 @@ from xroad_lite.semantics.binding import Binding, Shape
 from xroad_lite.semantics.choice import chosen
 from xroad_lite.semantics.functions import KINDS
 from xroad_lite.semantics.plan import Apply, Expression, Hop, Pick, Read, Route
+from xroad_lite.semantics.reconcile import BACKWARDS
 from xroad_lite.semantics.values import (
     BROADER,
     EXACT,
@@ -108,7 +109,8 @@ class Search:
         for position, step in enumerate(state.path):
             before, after = state.path[:position], state.path[position + 1 :]
             for cell in self.vocabulary.cells_into(step_iri(step)):
-                if len(cell.sources) == 1 and _matches(cell, state.path, position):
+                matches = len(cell.sources) == 1 and _matches(cell, state.path, position)
+                if matches and not _undoes(cell, state.cells):
                     end = state.path[position + len(cell.target) :]
                     if cell.function is None or not end:
                         yield state.through(cell, (*before, *cell.sources[0], *end))
@@ -228,6 +230,15 @@ def _pick(item: Shape, step: Selection) -> Pick | None:
 
 def _matches(cell: Cell, path: Path, position: int) -> bool:
     return path[position : position + len(cell.target)] == cell.target
+
+
+def _undoes(cell: Cell, taken: tuple[Cell, ...]) -> bool:
+    """Whether its function was applied the other way on this way: there and back adds nothing."""
+    turned = cell.name.removesuffix(BACKWARDS)
+    turned = turned if turned != cell.name else cell.name + BACKWARDS
+    return cell.function is not None and any(
+        other.name == turned and other.file == cell.file for other in taken
+    )
 
 
 def _plain(cell: Cell) -> str | None:
