@@ -60,7 +60,7 @@ def check(
             _show(one)
         count = sum(path.endswith((".ttl", ".tsv")) for path in files)
         output.out.print(
-            f"{count} vocabularies and mappings, {len(findings)} findings, {wrong} wrong"
+            f"vocabularies and mappings: {count} files, {len(findings)} findings, {wrong} wrong"
         )
 
     output.give({"ok": not wrong, "findings": [_as_json(one) for one in findings]}, people)
