@@ -342,8 +342,8 @@ def test_a_chain_of_subclasses_does_not_make_the_shapes_endless() -> None:
 
 
 def test_files_beyond_all_measure_are_not_read() -> None:
-    """More than 64 MiB together: one finding, at once."""
-    files = {f"vocabularies/{n}.ttl": b" " * (16 * 2**20) for n in range(5)}
+    """More than 24 MiB together: one finding, at once."""
+    files = {f"vocabularies/{n}.ttl": b" " * (8 * 2**20) for n in range(4)}
     [found] = check_words(files)
     assert found.code == "semantics.too_large"
 

@@ -18,7 +18,7 @@ from xroad_lite.registry.models import Document
 from xroad_lite.registry.yaml_values import Path
 
 MAX_DOCUMENT_BYTES = 1_048_576
-MAX_VOCABULARY_BYTES = 16 * MAX_DOCUMENT_BYTES
+MAX_VOCABULARY_BYTES = 8 * MAX_DOCUMENT_BYTES
 """Code lists of a State are long; what is longer than this is better split by domain."""
 
 _D = TypeVar("_D", bound=Document)

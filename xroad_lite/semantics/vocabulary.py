@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rdflib.term import Node
 
 MAPPINGS: Final = "vocabularies/mappings/"
-MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 24 * 1024 * 1024
+"""Of all files together: some 90,000 codes in three languages, and 2 GB of memory to read them."""
 _NEAR: Final = 0.6
 
 
