@@ -220,6 +220,7 @@ def test_a_refusal_by_a_check_comes_back_sealed(two):
 
     with pytest.raises(RequestError):
         two.health.request(CIVIL, QUERY, ASKED, timeout=0.05)
+    two.health.step()  # should there have been no time to send it
     asker = Tamperer(two.instance.node_folder(HEALTH), two.clock)
     soon = times.to_text(two.clock() + 30)
     wrong = asker.seal(asker.last_sent(), b'{"other":1}', expirytime=soon)

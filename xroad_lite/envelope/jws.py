@@ -12,7 +12,7 @@ from typing import NamedTuple
 from xroad_lite.envelope.encoding import decode, encode
 from xroad_lite.envelope.header import Header, read_header, write_header
 from xroad_lite.errors import SealError
-from xroad_lite.keys import P256_ORDER, Certificate, Signer, base64url
+from xroad_lite.keys import P256_ORDER, Certificate, Signer
 
 _SIGNATURE_BYTES = 64
 
@@ -128,7 +128,7 @@ def check_size(size: int, kind: Kind) -> None:
 
 def digest(data: bytes) -> str:
     """SHA-256, base64url."""
-    return base64url(hashlib.sha256(data).digest())
+    return encode(hashlib.sha256(data).digest()).decode()
 
 
 def _as_bytes(token: bytes | str, kind: Kind) -> bytes:

@@ -229,14 +229,15 @@ def _check_first_time(found: Judgement) -> None:
     assert found.opened is not None
     attributes = found.attributes
     before = node.memory.accepted(attributes.type, attributes.source, attributes.id)
+    if before is None:
+        return
     if before == found.opened.identity:
         raise DuplicateError("freshness.duplicate", "the very same message was accepted before")
-    if before is not None:
-        raise RefusedError(
-            5,
-            "freshness.id_reused",
-            f"another message was accepted under the id {attributes.id}: both seals are kept",
-        )
+    raise RefusedError(
+        5,
+        "freshness.id_reused",
+        f"another message was accepted under the id {attributes.id}: both seals are kept",
+    )
 
 
 def _check_answers(found: Judgement) -> None:

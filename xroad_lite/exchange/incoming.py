@@ -7,7 +7,7 @@ from dataclasses import replace
 from xroad_lite.envelope import parse_seal
 from xroad_lite.errors import SealError, XRoadError
 from xroad_lite.exchange.checks import CHECKS, DuplicateError, UndecidedError, check_signature
-from xroad_lite.exchange.judgement import Judgement, Outcome, Receiving, Result, Verdict
+from xroad_lite.exchange.judgement import ACCEPTED, Judgement, Outcome, Receiving, Result, Verdict
 
 _SIGNATURE = CHECKS.index(check_signature)
 
@@ -19,19 +19,22 @@ def receive(token: bytes, salt: bytes, body: bytes, node: Receiving) -> Judgemen
     ``missing`` must be fetched, or the registry be within reach again, before it can be judged.
     """
     found = Judgement(token, salt, body, node)
-    results = [Result.NOT_REACHED] * len(CHECKS)
-    stop: XRoadError | None = None
+    found.verdict = ACCEPTED
     for place, check in enumerate(CHECKS):
         try:
             check(found)
         except XRoadError as error:
-            results[place], stop = _result(error), error
+            found.verdict = _stopped(found, place, error)
             break
-        results[place] = Result.PASSED
-    if stop is not None and found.opened is not None and not found.proven:
-        stop = _try_signature(found, results, stop)
-    found.verdict = _verdict(results, stop)
     return found
+
+
+def _stopped(found: Judgement, place: int, stop: XRoadError) -> Verdict:
+    results = [Result.PASSED] * place + [Result.NOT_REACHED] * (len(CHECKS) - place)
+    results[place] = _result(stop)
+    if found.opened is not None and not found.proven:
+        stop = _try_signature(found, results, stop)
+    return _verdict(results, stop)
 
 
 def read_again(
@@ -70,9 +73,7 @@ def _try_signature(found: Judgement, results: list[Result], stop: XRoadError) ->
     return stop
 
 
-def _verdict(results: list[Result], stop: XRoadError | None) -> Verdict:
-    if stop is None:
-        return Verdict(Outcome.ACCEPTED, tuple(results))
+def _verdict(results: list[Result], stop: XRoadError) -> Verdict:
     if isinstance(stop, DuplicateError):
         outcome, check = Outcome.DUPLICATE, None
     elif isinstance(stop, UndecidedError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 from typing import Any, Protocol
 
 from xroad_lite.envelope import Attributes, Seal
@@ -58,11 +57,10 @@ class Verdict:
     hint: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As a log entry and ``--json`` hold it; one object for all that are alike."""
-        return _verdict_json(self)
+        """As a log entry and ``--json`` hold it."""
+        return dict(_ACCEPTED_JSON) if self is ACCEPTED else _verdict_json(self)
 
 
-@lru_cache(maxsize=256)
 def _verdict_json(verdict: Verdict) -> dict[str, Any]:
     found: dict[str, Any] = {
         "outcome": verdict.outcome.value,
@@ -71,6 +69,11 @@ def _verdict_json(verdict: Verdict) -> dict[str, Any]:
     if verdict.check is not None:
         found |= {"check": verdict.check, "code": verdict.code, "message": verdict.message[:1000]}
     return found
+
+
+ACCEPTED = Verdict(Outcome.ACCEPTED, (Result.PASSED,) * len(NAMES))
+"""The one verdict of all that pass."""
+_ACCEPTED_JSON = _verdict_json(ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)

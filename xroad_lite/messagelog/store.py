@@ -10,7 +10,6 @@ unseen.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,77 +20,16 @@ from typing import Any
 from xroad_lite.envelope import Seal, certificate_digests
 from xroad_lite.errors import LogError
 from xroad_lite.keys import thumbprint
-from xroad_lite.messagelog import entries, merkle
+from xroad_lite.messagelog import entries, guests, merkle
+from xroad_lite.messagelog.tables import TABLES
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS xl_entries (idx INTEGER PRIMARY KEY, leaf BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS xl_hashes (position INTEGER PRIMARY KEY, hash BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS xl_certificates (digest TEXT PRIMARY KEY, der BLOB NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS xl_bodies (
-    idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL, keep_until REAL);
-CREATE INDEX IF NOT EXISTS xl_bodies_keep ON xl_bodies (keep_until) WHERE keep_until IS NOT NULL;
-CREATE TABLE IF NOT EXISTS xl_messages (
-    idx INTEGER PRIMARY KEY, direction TEXT NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL,
-    recipient TEXT, type TEXT NOT NULL, subject TEXT, result TEXT);
-CREATE INDEX IF NOT EXISTS xl_messages_id ON xl_messages (id);
-CREATE TABLE IF NOT EXISTS xl_outbox (
-    idx INTEGER PRIMARY KEY, recipient TEXT, lane TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL, next_at REAL NOT NULL, expires REAL);
-CREATE INDEX IF NOT EXISTS xl_outbox_expires ON xl_outbox (expires) WHERE expires IS NOT NULL;
-CREATE INDEX IF NOT EXISTS xl_outbox_held ON xl_outbox (lane, recipient, idx) WHERE next_at > 0;
-CREATE TABLE IF NOT EXISTS xl_inbox (
-    idx INTEGER PRIMARY KEY, subscription TEXT NOT NULL, source TEXT NOT NULL, subject TEXT,
-    state TEXT NOT NULL, running INTEGER NOT NULL, attempts INTEGER NOT NULL,
-    crashes INTEGER NOT NULL, next_at REAL NOT NULL, expires REAL, code TEXT, message TEXT);
-CREATE INDEX IF NOT EXISTS xl_inbox_held ON xl_inbox (source, subject, idx) WHERE next_at > 0;
-CREATE INDEX IF NOT EXISTS xl_inbox_dead ON xl_inbox (idx) WHERE state = 'dead';
-CREATE INDEX IF NOT EXISTS xl_inbox_order ON xl_inbox (source, subject, idx);
-CREATE TABLE IF NOT EXISTS xl_accepted (
-    subscription TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, identity TEXT NOT NULL,
-    idx INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (subscription, source, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS xl_undecided (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, source TEXT NOT NULL,
-    seal BLOB NOT NULL, salt BLOB NOT NULL, body BLOB NOT NULL, code TEXT NOT NULL, missing TEXT,
-    next_at REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS xl_undecided_order ON xl_undecided (source, number, next_at);
-CREATE TABLE IF NOT EXISTS xl_requests (
-    id TEXT PRIMARY KEY, recipient TEXT NOT NULL, type TEXT NOT NULL, identity TEXT NOT NULL,
-    expires REAL NOT NULL, agreement TEXT NOT NULL, purpose TEXT NOT NULL, reply INTEGER)
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS xl_replies (
-    source TEXT NOT NULL, id TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (source, id))
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS xl_sequences (
-    direction TEXT NOT NULL, peer TEXT NOT NULL, last INTEGER NOT NULL,
-    PRIMARY KEY (direction, peer)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS xl_counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS xl_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
 _FORMAT = "1"
-_ROLLBACK = re.compile(r"\brollback\b", re.IGNORECASE)
 _BUSY_SECONDS = 30.0
+_REMEMBERED_CERTIFICATES = 1000
 _COUNT = (
     "INSERT INTO xl_counters VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 )
-_HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
-_DISK = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CORRUPT,
-}
-"""What the disk does, and no statement is to blame for."""
-_FORBIDDEN = {
-    sqlite3.SQLITE_ATTACH,
-    sqlite3.SQLITE_DETACH,
-    sqlite3.SQLITE_PRAGMA,
-    sqlite3.SQLITE_TRANSACTION,
-    sqlite3.SQLITE_SAVEPOINT,
-}
 
 
 class Store:
@@ -103,6 +41,8 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self._owner: int | None = None
+        """The thread that is inside the outermost transaction."""
         self._connection = self._open(readonly)
         self._size = self._count()
         self._scope, self._light_scope = _Scope(self, True), _Scope(self, False)
@@ -112,6 +52,8 @@ class Store:
         self._sequences: dict[tuple[str, str], int] = {}
         self._advanced: set[tuple[str, str]] = set()
         self._counted: dict[str, int] = {}
+        self._certificates: set[bytes] = set()
+        """Some that are in the table, or wait to be."""
 
     def _open(self, readonly: bool) -> sqlite3.Connection:
         mode = "ro" if readonly else "rwc"
@@ -127,7 +69,7 @@ class Store:
             if not readonly:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
-                connection.executescript(_TABLES)
+                connection.executescript(TABLES)
                 connection.execute("INSERT OR IGNORE INTO xl_meta VALUES ('format', ?)", (_FORMAT,))
             row = connection.execute("SELECT value FROM xl_meta WHERE name = 'format'").fetchone()
         except sqlite3.Error as error:
@@ -154,32 +96,22 @@ class Store:
         return self._scope if durable else self._light_scope
 
     def _begin(self, *, durable: bool) -> None:
-        self._lock.acquire()
-        self._depth += 1
-        if self._depth == 1:
-            try:
-                self._synchronize(durable=durable)
-                self._command("BEGIN IMMEDIATE")
-                size = self._count()
-                if size != self._size:  # an operator's command has appended
-                    self._size, self._edge = size, None
-                    self._sequences.clear()
-            except BaseException:
-                self._end(commit=False)
-                raise
+        """Open the outermost transaction, the lock being held."""
+        try:
+            self._synchronize(durable=durable)
+            self._command("BEGIN IMMEDIATE")
+            size = self._count()
+            if size != self._size:  # an operator's command has appended
+                self._size, self._edge = size, None
+                self._sequences.clear()
+        except BaseException:
+            self._roll_back()
+            raise
 
     def _synchronize(self, *, durable: bool) -> None:
         if durable is not self._durable:
             self._command(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             self._durable = durable
-
-    def _end(self, *, commit: bool) -> None:
-        try:
-            if self._depth == 1:
-                self._finish(commit=commit)
-        finally:
-            self._depth -= 1
-            self._lock.release()
 
     def _finish(self, *, commit: bool) -> None:
         try:
@@ -195,10 +127,11 @@ class Store:
     @property
     def in_transaction(self) -> bool:
         """Whether this thread's caller is inside ``transaction``."""
-        return self._depth > 0
+        return self._owner == threading.get_ident()
 
     def _roll_back(self) -> None:
         self._pending.clear()
+        self._certificates.clear()
         self._counted.clear()
         self._sequences.clear()
         self._advanced.clear()
@@ -288,7 +221,10 @@ class Store:
         with self._scope:
             index = self.append(leaf)
             for der in opened.chain:
-                self.insert("xl_certificates", thumbprint(der), der, verb="INSERT OR IGNORE")
+                if der not in self._certificates:
+                    self.insert("xl_certificates", thumbprint(der), der, verb="INSERT OR IGNORE")
+                    if len(self._certificates) < _REMEMBERED_CERTIFICATES:
+                        self._certificates.add(der)
             self.insert("xl_bodies", index, salt, body, keep_until)
             self.insert(
                 "xl_messages",
@@ -414,32 +350,15 @@ class Store:
         self.execute("INSERT OR REPLACE INTO xl_meta VALUES (?, ?)", (name, value))
 
     def guest(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run an adapter's own statement in the open transaction.
-
-        Its tables live beside ours and commit with them; ours (``xl_…``), transactions, PRAGMA and
-        ATTACH are out of its reach. ``RuntimeError`` for those, ``sqlite3.Error`` for its own.
-        """
+        """Run an adapter's own statement in the open transaction; see ``guests.run``."""
         with self._lock:
             if not self._depth:
                 raise RuntimeError("SQL runs inside a message's handler or node.transaction()")
-            if _ROLLBACK.search(sql):  # as a conflict clause or in a trigger: no authorizer sees it
-                raise RuntimeError(f"ROLLBACK would undo more than the adapter's own: {sql:.200}")
             self._flush()
-            self._connection.set_authorizer(_guest_may)
             try:
-                return self._connection.execute(sql, values).fetchall()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF in _DISK:
-                    raise LogError("log.store", f"{self.path}: {error}") from None
-                raise
-            except sqlite3.DatabaseError as error:
-                if "prohibited" in str(error) or "not authorized" in str(error):
-                    raise RuntimeError(
-                        f"this statement reaches beyond the adapter's own tables: {sql:.200}"
-                    ) from None
-                raise
-            finally:
-                self._connection.set_authorizer(None)
+                return guests.run(self._connection, sql, values)
+            except guests.DiskError as error:
+                raise LogError("log.store", f"{self.path}: {error}") from None
 
     def query(
         self, sql: str, values: Sequence[object] = (), *, table: str | None = None
@@ -496,19 +415,23 @@ class _Scope:
         self._durable = durable
 
     def __enter__(self) -> None:
-        self._store._begin(durable=self._durable)
+        store = self._store
+        store._lock.acquire()
+        if not store._depth:
+            try:
+                store._begin(durable=self._durable)
+            except BaseException:
+                store._lock.release()
+                raise
+            store._owner = threading.get_ident()
+        store._depth += 1
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._store._end(commit=kind is None)
-
-
-def _guest_may(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    if action in _FORBIDDEN:
-        return sqlite3.SQLITE_DENY
-    if action not in _HARMLESS and any(_ours(name) for name in (first, second)):
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK
-
-
-def _ours(name: str | None) -> bool:
-    return name is not None and name.lower().startswith("xl_")
+        store = self._store
+        try:
+            if store._depth == 1:
+                store._owner = None
+                store._finish(commit=kind is None)
+        finally:
+            store._depth -= 1
+            store._lock.release()

@@ -89,9 +89,10 @@ class Receiver:
             return undecided
         deliveries = self._taken = self._taken or self._transport.receive(BATCH)
         if deliveries:
+            node = self.moment(now)
             with self._store.transaction():
                 for delivery in deliveries:
-                    self._take(delivery, now)
+                    self._take(delivery, node)
             self._durable += [delivery.tag for delivery in deliveries]
             self._taken = []
         if self._durable:
@@ -99,9 +100,9 @@ class Receiver:
             self._durable = []
         return undecided or bool(deliveries)
 
-    def _take(self, delivery: Delivery, now: float) -> None:
-        content = (delivery.seal, delivery.salt, delivery.body)
-        found = self._judge(*content, now)
+    def _take(self, delivery: Delivery, node: Receiving) -> None:
+        now, content = node.now, (delivery.seal, delivery.salt, delivery.body)
+        found = self._judge(*content, node)
         waits = found.proven and self.inbox.holding and self._waits(found)
         if found.verdict.outcome is Outcome.UNDECIDED or waits:
             if not self._may_wait(found):
@@ -149,12 +150,13 @@ class Receiver:
             return False
         decided = False
         stuck: set[str] = set()
+        node = self.moment(now)
         with self._store.transaction():
             for row in rows:
                 order = row.order
                 if order in stuck:
                     continue
-                found = self._judge(row.seal, row.salt, row.body, now)
+                found = self._judge(row.seal, row.salt, row.body, node)
                 if found.verdict.outcome is Outcome.UNDECIDED:
                     stuck.add(order)
                     next_at = now + _JUDGE_AGAIN_SECONDS
@@ -167,11 +169,10 @@ class Receiver:
                     decided = True
         return decided
 
-    def _judge(self, seal: bytes, salt: bytes, body: bytes, now: float) -> Judgement:
-        node = self.moment(now)
+    def _judge(self, seal: bytes, salt: bytes, body: bytes, node: Receiving) -> Judgement:
         found = receive(seal, salt, body, node)
         undecided = found.verdict.outcome is Outcome.UNDECIDED
-        if undecided and found.missing and self._registry.fetch(found.missing, now):
+        if undecided and found.missing and self._registry.fetch(found.missing, node.now):
             found = receive(seal, salt, body, node)
         return found
 
@@ -263,7 +264,6 @@ class Receiver:
 
     def _append(self, found: Judgement, now: float, keep_until: float | None) -> int:
         assert found.opened is not None
-        received = data_hash(found.salt, found.body)
         leaf = entries.message(
             entries.IN,
             now,
@@ -272,7 +272,7 @@ class Receiver:
             verdict=found.verdict.to_json(),
             mapping=found.mapping,
             reads=found.reads,
-            received=None if received == found.attributes.datahash else received,
+            received=_received(found),
         )
         return self._store.append_message(
             leaf,
@@ -299,3 +299,11 @@ class Receiver:
             verdict=found.verdict.to_json(),
         )
         self._store.append(leaf)
+
+
+def _received(found: Judgement) -> str | None:
+    """The salted digest of a body that is not the sealed one."""
+    if found.verdict.outcome is Outcome.ACCEPTED:
+        return None
+    received = data_hash(found.salt, found.body)
+    return None if received == found.attributes.datahash else received
