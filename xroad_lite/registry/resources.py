@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urldefrag, urljoin
 
 from xroad_lite.errors import RegistryError
 
@@ -21,6 +22,7 @@ class SchemaResources(Mapping[str, Any]):
         self._read = read
         self._documents: dict[str, Any] = {}
         self._reading: set[str] = set()
+        self._addresses: dict[str, str] | None = None
 
     def __getitem__(self, key: str) -> Any:
         name = key.removeprefix(self._prefix)
@@ -29,6 +31,23 @@ class SchemaResources(Mapping[str, Any]):
         if name not in self._documents:
             self._documents[name] = self._read_once(name)
         return self._documents[name]
+
+    def by_own_address(self, address: str) -> Any:
+        """The document whose ``$id`` is this address; None if there is none.
+
+        The first call reads all of them; those that cannot be read have no address.
+        """
+        if self._addresses is None:
+            self._addresses = {}
+            for key in self:
+                try:
+                    document = self[key]
+                except RegistryError:
+                    continue
+                if isinstance(document, dict) and isinstance(document.get("$id"), str):
+                    self._addresses.setdefault(_joined(key, document["$id"]), key)
+        found = self._addresses.get(address)
+        return None if found is None else self[found]
 
     def named(self, type_: str, version: int) -> Any:
         """The document of a version that another refers to; ``RegistryError`` if there is none."""
@@ -58,3 +77,10 @@ class SchemaResources(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _joined(base: str, address: str) -> str:
+    try:
+        return urldefrag(urljoin(base, address)).url
+    except ValueError:  # no address: the compiler of schemas says so
+        return address
