@@ -56,6 +56,7 @@ def test_check_in_the_languages_of_the_instance(tmp_path: Path) -> None:
     assert found["findings"][-1] == {
         "path": "vocabularies/a.ttl",
         "line": 8,
+        "column": 1,
         "code": "semantics.label_gap",
         "severity": "wrong",
         "message": "Thing has no label in es",
@@ -70,8 +71,18 @@ def test_check_of_one_file_names_its_line(tmp_path: Path) -> None:
     file.write_text("@prefix a: <https://example.org/a#> .\na:x a a:y ,, .\n", "utf-8")
     result = run("vocab", "check", str(file))
     assert result.exit_code == 1
-    assert "vocabularies/b.ttl:2:1: is not Turtle" in result.stdout
+    assert "vocabularies/b.ttl\n      2:1  wrong   is not Turtle" in result.stdout
     assert all(len(line) <= 80 for line in result.stdout.splitlines())
+
+
+def test_names_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    """A control character in an IRI is shown as one that cannot be shown."""
+    file = tmp_path / "b.ttl"
+    file.write_text(GOOD + "<https://example.org/a#\\u001b[31mred> a owl:Class .", "utf-8")
+    result = run("vocab", "check", str(file))
+    assert result.exit_code == 1
+    assert "\x1b" not in result.stdout
+    assert "\N{REPLACEMENT CHARACTER}[31mred has no label" in result.stdout
 
 
 @pytest.mark.parametrize(

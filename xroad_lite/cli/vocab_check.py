@@ -9,11 +9,11 @@ import typer
 from rich.markup import escape
 
 from xroad_lite.cli import options, output
+from xroad_lite.cli.findings import Form, as_json, counted, write
 from xroad_lite.cli.vocab import vocab_app
 from xroad_lite.cli.vocab_source import files_of
 
 if TYPE_CHECKING:
-    from xroad_lite.stewardship.checking.findings import Finding
     from xroad_lite.stewardship.vocabularies import Score
 
 _INSTANCE = "instance.yaml"
@@ -25,7 +25,6 @@ _Source = Annotated[
         envvar="XROAD_LITE_SOURCE",
     ),
 ]
-_STYLES = {"wrong": "bold red", "warning": "yellow", "note": "dim"}
 
 
 @vocab_app.command("check")
@@ -38,9 +37,12 @@ def check(
             "--language",
             "-l",
             help="A language in which everything must be named; may be given several times. "
-            "Default: those of the instance's title, else of the vocabularies' own titles.",
+            "Default: those of the instance, else of the vocabularies' own titles.",
         ),
     ] = None,
+    form: Annotated[
+        Form, typer.Option("--format", help="For people, or for the pages of a code review.")
+    ] = Form.TEXT,
     json: options.Json = False,
 ) -> None:
     """Check vocabularies, mappings and the terms that schemas use; exit code 1 if any is wrong.
@@ -53,17 +55,16 @@ def check(
     files, languages = _read(source, tuple(language or ()))
     with output.progress("checking vocabularies") as progress:
         findings = check_words(files, languages=languages, progress=progress)
-    wrong = sum(one.is_wrong for one in findings)
+    wrong = counted(findings)["wrong"]
 
     def people() -> None:
-        for one in findings:
-            _show(one)
-        count = sum(path.endswith((".ttl", ".tsv")) for path in files)
-        output.out.print(
-            f"vocabularies and mappings: {count} files, {len(findings)} findings, {wrong} wrong"
-        )
+        write(findings, form, source or Path())
+        if form is Form.TEXT:
+            count = sum(path.endswith((".ttl", ".tsv")) for path in files)
+            said = f"{count} files, {len(findings)} findings, {wrong} wrong"
+            output.out.print(f"vocabularies and mappings: {said}", highlight=False)
 
-    output.give({"ok": not wrong, "findings": [_as_json(one) for one in findings]}, people)
+    output.give({"ok": not wrong, "findings": [as_json(one) for one in findings]}, people)
     if wrong:
         raise typer.Exit(output.FOUND_WRONG)
 
@@ -79,7 +80,8 @@ def _read(
         from xroad_lite.registry.documents import read_document
         from xroad_lite.registry.models import Instance
 
-        languages = tuple(read_document(Instance, _INSTANCE, instance.read_bytes()).title)
+        found = read_document(Instance, _INSTANCE, instance.read_bytes())
+        languages = tuple(found.languages or found.title)
     return files_of(source), languages
 
 
@@ -99,25 +101,6 @@ def _single(file: Path) -> dict[str, bytes]:
         data = opened.read(limit + 1)
     check_size(file.name, data, limit)
     return {f"vocabularies/{file.name}": data}
-
-
-def _show(one: Finding) -> None:
-    style = _STYLES[one.severity]
-    said = f"[{style}]{one.severity}[/] {escape(one.place)}: {escape(one.message)}"
-    output.paragraph(f"{said} [dim]({escape(one.code)})[/]")
-    if one.hint:
-        output.paragraph(f"[dim]{escape(one.hint)}[/]", 2, 0)
-
-
-def _as_json(one: Finding) -> dict[str, Any]:
-    return {
-        "path": one.path,
-        "line": one.line,
-        "code": one.code,
-        "severity": one.severity,
-        "message": one.message,
-        "hint": one.hint,
-    }
 
 
 @vocab_app.command("score")

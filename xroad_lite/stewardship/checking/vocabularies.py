@@ -31,7 +31,8 @@ def check_vocabularies(reading: Reading) -> Iterator[Finding]:
     yield from words.broken
     yield from integrity(words)
     if reading.instance is not None:
-        yield from gaps(words, tuple(reading.instance.title), "warning")
+        languages = reading.instance.languages or reading.instance.title
+        yield from gaps(words, tuple(languages), "warning")
     if not words.broken:  # else what a file lacks may be what could not be read
         yield from _terms(reading, words.vocabulary)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "vocabularies/"
 DCT_TITLE: Final = "http://purl.org/dc/terms/title"
 _SUFFIXES: Final = (".ttl", ".tsv")
+_MAX_MESSAGE: Final = 500
 _SYNTAX: Final = re.compile(r" at line (\d+) of <[^>]*>: Bad syntax \((.*?)\) at \^")
 _PREFIX: Final = re.compile(rb"^(?:@prefix|PREFIX)[ \t]+([\w-]*):[ \t]*<([^>\s]*)>", re.M | re.I)
 _SUBJECT: Final = re.compile(rb"^(?:<([^>\s]*)>|([\w-]*):([^\s;,]+))(?=\s)", re.M)
@@ -105,7 +106,7 @@ class Words:
         return Finding(
             path,
             f"semantics.{code}",
-            message,
+            message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…",
             severity,
             hint,
             near="" if line else short(iri),

@@ -17,6 +17,8 @@ from xroad_lite.stewardship.meanings import meanings
 
 _NEAR: Final = 0.5
 _MAX_SUGGESTIONS: Final = 500
+_MAX_NAME: Final = 80
+"""How much of a name is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class _Proposals:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._left = _MAX_SUGGESTIONS
         self._names = {
-            iri: (short(iri), *(text for _, text in term.labels))
+            iri: tuple(name[:_MAX_NAME] for name in (short(iri), *dict(term.labels).values()))
             for iri, term in vocabulary.terms.items()
             if any(kind.endswith("Property") for kind in term.kinds)
         }
@@ -105,7 +107,7 @@ class _Proposals:
         self._left -= 1
         if self._left < 0:
             return None
-        wanted = [key, *titles]
+        wanted = [name[:_MAX_NAME] for name in (key, *titles)]
         for near in (True, False):
             ranked = [
                 (best(wanted, names)[0], iri)
