@@ -1,4 +1,4 @@
-"""Keys in a token: SoftHSM 2 as the real thing, from making the key to a sealed message."""
+"""Keys in a token, SoftHSM 2: a node that seals with one is in ``test_identities_guide``."""
 
 import os
 import shutil
@@ -21,9 +21,7 @@ from xroad_lite.keys import (
     to_pem,
     tokens,
 )
-from xroad_lite.node import Node
-from xroad_lite.stewardship import Authority
-from xroad_lite.testing import BIRTH, HEALTH, Clock, two_agency_instance
+from xroad_lite.testing import HEALTH
 
 NOW = 1_790_000_000
 ME = SubsystemId.parse(HEALTH)
@@ -214,34 +212,3 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch):
     code, text = refused(open_key, "pkcs11:object=a?module-path=/x.so", passphrase=PIN)
     assert code == "keys.pkcs11"
     assert "pip install 'xroad-lite[pkcs11]'" in text
-
-
-def test_a_node_seals_with_a_key_in_a_token(token, tmp_path, monkeypatch):
-    """From the token to the receiver's handler: the Civil Registry accepts what Health sealed."""
-    clock = Clock()
-    instance = two_agency_instance(tmp_path, now=clock())
-    folder = instance.node_folder(HEALTH)
-    key = new_key(token.format("node"), passphrase=PIN)
-    authority = Authority.read(tmp_path / "authority")
-    der = authority.certify(key.public_key(), ME, now=clock())
-    (folder / "certificates.pem").write_bytes(to_pem(der))
-    member = instance.source / "members/health.yaml"
-    old = f"sha256: {_listed(member)}"
-    sha256 = read_certificate(der).sha256
-    member.write_text(member.read_text().replace(old, f"sha256: {sha256}"))
-    instance.publish(clock())
-    settings = (folder / "node.yaml").read_text().replace("file:key.pem", token.format("node"))
-    (folder / "node.yaml").write_text(settings + "passphrase_from: file:pin\n")
-    (folder / "pin").write_bytes(PIN + b"\n")
-    received = []
-    civil = Node.open(instance.node_folder("DEMO/GOV/CIVIL/registry"), clock=clock)
-    with Node.open(folder, clock=clock) as health, civil:
-        civil.subscribe("health.birth")(lambda message: received.append(message.body))
-        health.publish("health.birth", BIRTH)
-        while health.step() | civil.step():
-            pass
-    assert received == [BIRTH]
-
-
-def _listed(member):
-    return member.read_text().partition("sha256: ")[2].split()[0]
