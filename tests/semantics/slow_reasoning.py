@@ -141,10 +141,11 @@ class Template:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     """For each pointer: what its sub-schema says."""
     lists: set[str] = field(default_factory=set)
+    sample: Any = None
 
     def __post_init__(self) -> None:
-        document = self._sample(self.schema, "")
-        [root] = jsonld.expand(document, {"base": "urn:base:"}) or [{"@id": NODE}]
+        self.sample = self._sample(self.schema, "")
+        [root] = jsonld.expand(self.sample, {"base": "urn:base:"}) or [{"@id": NODE}]
         self._read(root)
 
     def _sample(self, schema: Any, pointer: str) -> Any:

@@ -58,6 +58,10 @@ class SlowRoad:
         one.build("", "", URIRef(ROOT), URIRef(ROOT), ())
         return stripped(one.rebuild("", URIRef(ROOT)))
 
+    def check(self) -> None:
+        """``Contradiction`` where two cells claim a field alike, whatever a message holds."""
+        self.translate(self.source.sample)
+
 
 def known(files: Mapping[str, bytes]) -> Graph:
     """Vocabularies and mappings as one graph, for the codes in them."""

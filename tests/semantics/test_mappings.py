@@ -416,3 +416,26 @@ def test_a_template_with_a_part_absent_is_missing() -> None:
     assert there.apply({"x": "1", "z": "2"}) == ({"y": "12"}, ())
     assert there.apply({}) == ({}, ())
     assert there.apply({"x": "1"}).losses[0].kind == "missing"
+
+
+def test_a_selection_that_takes_absent_reads_the_same_thing_under_another_term() -> None:
+    """What a selection looks at is absent only if no cell leads to it from the items."""
+    use = {"type": "object", "x-jsonld-context": {"@vocab": IRIS["a"]}, "properties": {}}
+    use["properties"] = {"use": TEXT, "family": TEXT}
+    source = record("a", {"name": {"type": "array", "items": use}})
+    there = translator(
+        source,
+        record("b", {"surname": TEXT}),
+        world(
+            terms("a:name", "a:use", "a:family", "b:surname")
+            + cell("a:name", "c:name")
+            + cell("a:use", "c:use")
+            + cell("a:family", "c:family")
+            + cell(
+                '( [ xm:step c:name ; xm:where c:use ; xm:in ( "official" xm:absent ) ] c:family )',
+                "b:surname",
+            )
+        ),
+    )
+    names = [{"use": "old", "family": "Soto"}, {"use": "official", "family": "Rojas"}]
+    assert there.apply({"name": names}).value == {"surname": "Rojas"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from xroad_lite.errors import SemanticsError
-from xroad_lite.semantics.binding import Binding, Shape
+from xroad_lite.semantics.binding import Binding
 from xroad_lite.semantics.choice import chosen
 from xroad_lite.semantics.functions import KINDS
 from xroad_lite.semantics.plan import Apply, Expression, Hop, Pick, Read, Route
@@ -94,7 +94,7 @@ class Search:
                     f"more than {MAX_STATES} ways towards {shown(path)}",
                     hint="look for cells that form rings with functions",
                 )
-            read = follow(self.source, self.source.shapes[shape], state.path)
+            read = self._followed(shape, state.path)
             if read is not None:
                 yield _route(state, read)
                 continue
@@ -104,6 +104,50 @@ class Search:
                     if following.path in following.trail:
                         continue  # back where it came from: functions there and back add nothing
                     heapq.heappush(heap, (following.cost, next(order), following))
+
+    def _followed(self, shape: int, path: Path) -> Read | None:
+        """The path walked in the source's own shapes, or None where it leads nowhere."""
+        hops: list[Hop] = []
+        here: int | None = shape
+        found = None
+        for step in path:
+            found = self.source.shapes[here].by_iri(step_iri(step)) if here is not None else None
+            if found is None:
+                return None
+            here = found.shape
+            pick = None
+            if isinstance(step, Selection):
+                pick = self._pick(here, step) if here is not None else None
+                if pick is None:
+                    return None
+                if found.array and not found.ordered:
+                    raise unordered(found.key, "selected from")
+            hops.append(Hop(found.key, found.array, pick))
+        return Read(tuple(hops), found) if found is not None else None
+
+    def _pick(self, shape: int, step: Selection) -> Pick | None:
+        item = self.source.shapes[shape]
+        where = item.by_iri(step.where)
+        having = item.by_iri(step.having) if step.having is not None else None
+        if step.having is not None and having is None:
+            return None
+        if where is None and (None not in step.wanted or self._selects(shape, step.where)):
+            return None  # or it is there under another term, which a cell will come to
+        if where is not None and (where.array or not where.leaf):
+            return None
+        return Pick(
+            where.key if where is not None else None, step.wanted, having.key if having else None
+        )
+
+    def _selects(self, shape: int, where: str) -> bool:
+        """Whether items have what a selection looks at under another term."""
+        for route in self.routes(shape, (where,)):
+            expression = route.expression
+            while isinstance(expression, Apply) and expression.function.name == "lookup":
+                expression = expression.arguments[0]
+            if isinstance(expression, Read) and len(expression.hops) == 1:
+                return expression.end.leaf and not expression.end.array
+        return False
 
     def _next(self, state: _State) -> Iterator[_State]:
         for position, step in enumerate(state.path):
@@ -182,49 +226,12 @@ class Search:
             )
 
 
-def follow(binding: Binding, shape: Shape, path: Path) -> Read | None:
-    """The path walked in the source's own shapes, or None where it leads nowhere."""
-    hops: list[Hop] = []
-    here: Shape | None = shape
-    found = None
-    for step in path:
-        found = here.by_iri(step_iri(step)) if here is not None else None
-        if found is None:
-            return None
-        here = None if found.leaf else binding.inside(found)
-        pick = None
-        if isinstance(step, Selection):
-            if here is None:
-                return None
-            pick = _pick(here, step)
-            if pick is None:
-                return None
-            if found.array and not found.ordered:
-                raise unordered(found.key, "selected from")
-        hops.append(Hop(found.key, found.array, pick))
-    return Read(tuple(hops), found) if found is not None else None
-
-
 def unordered(key: str, why: str) -> SemanticsError:
     """The error for an array whose order matters but which is not bound as a list."""
     return SemanticsError(
         "semantics.unordered",
         f"the array {key!r} is {why}, so its order matters: expected @container @list",
         hint='bind it with "@container": "@list" in x-jsonld-context',
-    )
-
-
-def _pick(item: Shape, step: Selection) -> Pick | None:
-    where = item.by_iri(step.where)
-    having = item.by_iri(step.having) if step.having is not None else None
-    if step.having is not None and having is None:
-        return None
-    if where is None and None not in step.wanted:
-        return None
-    if where is not None and (where.array or not where.leaf):
-        return None
-    return Pick(
-        where.key if where is not None else None, step.wanted, having.key if having else None
     )
 
 
