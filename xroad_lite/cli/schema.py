@@ -20,6 +20,7 @@ from xroad_lite.errors import SchemaError
 schema_app = typer.Typer(
     no_args_is_help=True, help="Schemas: draft, lint, check, register, and show them."
 )
+_SHOWN = 500
 _Version = Annotated[str, typer.Argument(help="A version, as citizens/birth/1.")]
 _Owner = Annotated[
     str, typer.Option(help="The member that answers for a new type, as CL/GOV/CIVIL.")
@@ -34,10 +35,15 @@ class Kind(StrEnum):
     AVRO = "avro"
 
 
+def clean(text: str) -> str:
+    """A text that cannot move a terminal's cursor: schemas come from anybody."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def wrapped(text: str, indent: int, style: str = "") -> None:
     """Print a text within the terminal's width, each line indented."""
     width = min(output.out.width, 100) - indent
-    for line in textwrap.wrap(text, width, break_on_hyphens=False):
+    for line in textwrap.wrap(clean(text), width, break_on_hyphens=False):
         shown = f"[{style}]{escape(line)}[/]" if style else escape(line)
         output.out.print(" " * indent + shown, soft_wrap=True, highlight=False)
 
@@ -234,13 +240,15 @@ def show(
         if raw:
             typer.echo(found.data.decode("utf-8"), nl=False)
             return
-        output.out.print(f"[bold]{escape(found.label)}[/]  {escape(rows[0]['title'])}")
-        for row in rows[1:]:
+        output.out.print(f"[bold]{escape(found.label)}[/]  {escape(clean(rows[0]['title']))}")
+        for row in rows[1:_SHOWN]:
             marks = [m for m in ("required", "personal") if row[m]]
             said = "; ".join([row["type"], *row["bounds"], *marks])
-            output.out.print(f"[cyan]{escape(row['path'])}[/]", highlight=False)
+            output.out.print(f"[cyan]{escape(clean(row['path']))}[/]", highlight=False)
             wrapped(row["title"], 4)
             wrapped(said, 4, "dim")
+        if len(rows) > _SHOWN:
+            output.out.print(f"and {len(rows) - _SHOWN:,} more fields", highlight=False)
 
     output.give(
         {

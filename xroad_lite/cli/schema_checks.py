@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from xroad_lite.cli import options, output
 from xroad_lite.cli.findings import Form, as_json, counted, write
-from xroad_lite.cli.schema import schema_app, wrapped
+from xroad_lite.cli.schema import clean, schema_app, wrapped
 from xroad_lite.cli.schema_given import (
     Given,
     Schema,
@@ -277,7 +277,7 @@ def say_findings(found: Sequence[Incompatibility]) -> None:
     """Each reason with its place, change and advice."""
     for each in found:
         output.out.print(
-            f"[bold red]{escape(each.path or 'the body')}[/]  {each.change}",
+            f"[bold red]{escape(clean(each.path or 'the body'))}[/]  {each.change}",
             soft_wrap=True,
             highlight=False,
         )
@@ -364,7 +364,7 @@ def _past_json(past: Verdict) -> dict[str, Any]:
 def _say_past(past: Verdict, type_: str) -> None:
     for one in past.reasons:
         output.out.print(
-            f"[bold red]{one.count:,} x[/] {escape(one.path or 'the body')}  {one.rule}",
+            f"[bold red]{one.count:,} x[/] {escape(clean(one.path or 'the body'))}  {one.rule}",
             soft_wrap=True,
             highlight=False,
         )

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from xroad_lite import strict_json
 from xroad_lite.cli import options, output
-from xroad_lite.cli.schema import schema_app
+from xroad_lite.cli.schema import clean, schema_app
 from xroad_lite.cli.schema_given import (
     Schema,
     Source,
@@ -66,8 +66,8 @@ def sample(
     def people() -> None:
         for miss in missed:
             output.out.print(
-                f"[bold]{escape(miss.path or 'the body')}[/]  {miss.rule}  "
-                f"[dim]{escape(miss.message)}[/]",
+                f"[bold]{escape(clean(miss.path or 'the body'))}[/]  {miss.rule}  "
+                f"[dim]{escape(clean(miss.message))}[/]",
                 soft_wrap=True,
                 highlight=False,
             )

@@ -78,12 +78,17 @@ _MD_SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]<>|#"})
 
 
 def _md(text: str) -> str:
-    return " ".join(text.split()).translate(_MD_SIGNS)
+    return _plain(text).translate(_MD_SIGNS)
+
+
+def _plain(text: str) -> str:
+    """One line, without invisible characters."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def _md_cell(cell: Cell) -> str:
     if cell.code:
-        text = " ".join(cell.text.split()).replace("`", "'").replace("|", "\\|")
+        text = _plain(cell.text).replace("`", "'").replace("|", "\\|")
         return f"`{text}`" if text else ""
     text = _md(cell.text)
     link = cell.link.replace(")", "%29").replace("|", "%7C").replace(" ", "%20")

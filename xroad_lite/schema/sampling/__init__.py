@@ -16,6 +16,10 @@ from xroad_lite.schema.compiled import CompiledSchema
 from xroad_lite.schema.sampling.making import Maker, StuckError
 
 _ATTEMPTS = 30
+_TRIES = 3_000
+"""How many spoilt bodies are validated, at most."""
+_ENOUGH = 20
+"""How many more near misses are made than are asked for, to choose from."""
 _MODES = ("full", "least", "some")
 
 
@@ -67,8 +71,12 @@ def near_misses(
     None for a schema that accepts everything; the order spreads over the kinds of rules.
     """
     found: dict[tuple[str, str, str], NearMiss] = {}
+    tries = 0
     for maker, value in _valid(schema, seed, resources or {}, 3):
         for body in maker.spoilt(value):
+            tries += 1
+            if tries > _TRIES or len(found) > _ENOUGH * count:
+                break
             shown = schema.to_json(body)
             broken = schema.validate(schema.from_json(shown))
             if len(broken) == 1:

@@ -279,6 +279,8 @@ class JSONMaker:
                 for rules in (k.get("dependentRequired", {}), k.get("dependencies", {})):
                     if isinstance(needed := rules.get(name), list):
                         chosen += [other for other in needed if other not in chosen]
+        if fewest > MAX_PARTS:
+            raise StuckError
         if not declared and fewest == 0 and keep(self.random, self.mode, depth + 1):
             fewest = int(any(isinstance(k.get(w), dict) for k, _ in said for w in _MAPS))
         others = [n for n in declared if n not in chosen and n not in forbidden]
