@@ -107,11 +107,14 @@ def _avro(domain: str, name: str) -> object:
 def _vocabulary(folder: Path, domain: str) -> None:
     lines = [
         "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .",
+        "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .",
         "@prefix owl: <http://www.w3.org/2002/07/owl#> .",
         f"@prefix v: <https://xx.example/vocabularies/{domain}#> .",
     ]
     lines += [
-        f'v:term{index} a owl:DatatypeProperty ; rdfs:label "Term {index}"@en .'
+        f"v:term{index} a owl:DatatypeProperty ;\n"
+        f'    rdfs:label "Term {index}"@en , "Término {index}"@es ;\n'
+        f'    skos:definition "What term {index} says."@en , "Lo que dice el término."@es .'
         for index in range(30)
     ]
     _write(folder, f"vocabularies/{domain}.ttl", "\n".join(lines) + "\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 from xroad_lite.errors import RegistryError
@@ -34,10 +34,10 @@ def check_vocabularies(reading: Reading) -> Iterator[Finding]:
         languages = reading.instance.languages or reading.instance.title
         yield from gaps(words, tuple(languages), "warning")
     if not words.broken:  # else what a file lacks may be what could not be read
-        yield from _terms(reading, words.vocabulary)
+        yield from _terms(reading, words.vocabulary, words.spaces)
 
 
-def _terms(reading: Reading, vocabulary: Vocabulary) -> Iterator[Finding]:
+def _terms(reading: Reading, vocabulary: Vocabulary, spaces: Container[str]) -> Iterator[Finding]:
     from xroad_lite.stewardship.vocabularies.resolving import unknown_in_schema
 
     for path, data in sorted(reading.files.items()):
@@ -47,7 +47,7 @@ def _terms(reading: Reading, vocabulary: Vocabulary) -> Iterator[Finding]:
         kind = "avro" if match[4] == "avsc" else "json"
         document = reading.schema(f"{match[1]}.{match[2]}", match[3], kind)
         if document is not None:
-            yield from unknown_in_schema(path, document, vocabulary)
+            yield from unknown_in_schema(path, document, vocabulary, spaces)
 
 
 def check_purposes(reading: Reading) -> Iterator[Finding]:

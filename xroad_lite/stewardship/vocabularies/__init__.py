@@ -69,5 +69,5 @@ def _in_schemas(files: Mapping[str, bytes], words: Words, progress: Progress) ->
         except XRoadError as error:
             yield Finding(path, error.code, error.message.removeprefix(f"{path} "))
             continue
-        yield from unknown_in_schema(path, document, words.vocabulary)
+        yield from unknown_in_schema(path, document, words.vocabulary, words.spaces)
         yield from broken_examples(path, name, document)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -60,12 +60,13 @@ def _unknown(words: Words, declared: set[str]) -> Iterator[tuple[str, str, Sever
             yield path, iri, "wrong"
 
 
-def unknown_in_schema(path: str, document: Any, vocabulary: Vocabulary) -> Iterator[Finding]:
+def unknown_in_schema(
+    path: str, document: Any, vocabulary: Vocabulary, spaces: Container[str]
+) -> Iterator[Finding]:
     """Terms, classes and code lists that a schema names and no vocabulary declares.
 
-    What lies in the namespace of a vocabulary is wrong; what lies elsewhere, a warning.
+    What lies in one of ``spaces``, a vocabulary's namespace, is wrong; elsewhere it is a warning.
     """
-    spaces = frozenset(map(namespace, vocabulary.terms))
     nearest = _Nearest(vocabulary)
 
     def found(iri: str, code: str, message: str, near: str) -> Finding:
