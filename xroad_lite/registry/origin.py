@@ -101,7 +101,10 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 
 def refusal(error: Exception, what: str) -> RegistryError:
     """Our error for one of python-tuf's."""
+    reason = getattr(error.__cause__, "reason", None)
+    if isinstance(reason, urllib3.exceptions.NewConnectionError):  # python-tuf calls it slow
+        return RegistryError("registry.out_of_reach", f"{what}: {reason}")
     found = (code for kind, code in _CODES if isinstance(error, kind))
     code = next(found, "registry.out_of_reach")
-    cause = error.__cause__ if code == "registry.out_of_reach" else None
+    cause = error.__cause__ if code in ("registry.out_of_reach", "registry.slow") else None
     return RegistryError(code, f"{what}: {cause or error}")
