@@ -163,9 +163,9 @@ class Dispatcher:
                 for row, effects in group:
                     effects.write()
                     self._say(row, entries.HANDLED, now)
+                    self._forget(row.index)
                 self.inbox.done(*(row.index for row, _ in group))
-            for row, effects in group:
-                self._forget(row.index)
+            for _, effects in group:
                 effects.commit()
         except BaseException:
             for _, effects in group:

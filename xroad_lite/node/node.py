@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
@@ -27,6 +27,7 @@ from xroad_lite.errors import (
 from xroad_lite.exchange import Draft, Judgement, Ready, check_readable, prepare, read_again
 from xroad_lite.identifiers import MessageType, SubsystemId, new_message_id
 from xroad_lite.messagelog import Store
+from xroad_lite.node.courier import Courier
 from xroad_lite.node.effects import Effects
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription, reply_draft
 from xroad_lite.node.message import Message
@@ -40,6 +41,7 @@ from xroad_lite.transports import REPLIES, open_transport
 
 _H = TypeVar("_H", bound=Handler)
 _IDLE_SECONDS = 0.5
+_TROUBLE = TransportError, LogError, RegistryError, KeysError
 _TROUBLE_SECONDS = 1.0
 _PURGE_SECONDS = 60.0
 _DAY = 86_400.0
@@ -63,7 +65,11 @@ class Node:
         self._talk: Callable[[str], None] = logging.getLogger("xroad_lite").warning
         self._closing = threading.Event()
         self._released = False
+        self._handling = threading.RLock()
+        """Held while handlers run. Whoever takes both takes this one first."""
         self._pumping = threading.RLock()
+        """Held while messages are received and sent."""
+        self._courier = Courier(self._carry)
         self._handler_thread: int | None = None
         self._reading: dict[str, str] = {}
         self._prefixed: set[str] = set()
@@ -146,7 +152,7 @@ class Node:
         self._closing.set()
         self._transport.wake()
         if self._handler_thread != threading.get_ident():
-            with self._pumping:
+            with self._handling, self._pumping:
                 self._release()
 
     def _release(self) -> None:
@@ -234,10 +240,9 @@ class Node:
 
         ``reads`` is as in ``subscribe``, for the answer. ``RequestError`` ``request.timeout`` when
         none came, ``request.refused`` with the answer's own code and reason when it was an error.
-        In a handler the request goes out at once: it is no part of the handler's effects. While a
-        handler runs in another thread, answers are not taken in: keep handlers short.
+        In a handler the request goes out at once: it is no part of the handler's effects.
         """
-        if self.store.in_transaction and self._handler_thread == threading.get_ident():
+        if self.store.in_transaction:
             raise RuntimeError("request before sql: the request must be sent to be answered")
         now = self.now()
         draft = Draft(
@@ -266,39 +271,59 @@ class Node:
             self._reading.pop(message_id, None)
 
     def run(self, until: Callable[[], bool] | None = None) -> None:
-        """Send, receive and handle until ``close`` is called, or ``until()`` is true when idle."""
-        while not self._closing.is_set():
-            busy = self.step()
-            if not busy:
-                if until is not None and until():
-                    return
-                self._transport.wait(self._idle_seconds())
+        """Send, receive and handle until ``close`` is called, or ``until()`` is true when idle.
+
+        Handlers run in this thread. While one takes long, another thread sends and receives, unless
+        the handler has begun with SQL: then the store is its own until it ends.
+        """
+        with self._courier:
+            while not self._closing.is_set():
+                busy = self.step()
+                if not busy:
+                    if until is not None and until():
+                        return
+                    self._transport.wait(self._idle_seconds())
 
     def step(self) -> bool:
         """One round of sending, receiving and handling; True if there was anything to do.
 
         A transport out of reach or a full disk stops nothing for good: it is said, and tried again.
         """
-        with self._pumping:
+        with self._handling:
             if self._closing.is_set():
                 return False
             try:
-                busy = self._exchange()
-                self._handler_thread = threading.get_ident()
-                try:
-                    if self._maintenance(self.now()) is None:  # what came waits in the inbox
-                        busy |= self._dispatcher.pump(self.now())
-                finally:
-                    self._handler_thread = None
-                busy |= self._sender.pump(self.now())
-            except (TransportError, LogError, RegistryError, KeysError) as error:
+                with self._pumping:
+                    busy = self._exchange()
+                busy |= self._handle()
+                with self._pumping:
+                    return self._sender.pump(self.now()) or busy
+            except _TROUBLE as error:
                 self._talk(f"{error}; trying again")
                 self._closing.wait(_TROUBLE_SECONDS)
                 return False
             finally:
                 if self._closing.is_set():  # a handler has asked for it
-                    self._release()
-            return busy
+                    with self._pumping:
+                        self._release()
+
+    def _handle(self) -> bool:
+        now = self.now()
+        if self._maintenance(now) is not None:  # what came waits in the inbox
+            return False
+        self._handler_thread = threading.get_ident()
+        try:
+            with self._courier.handlers():
+                return self._dispatcher.pump(now)
+        finally:
+            self._handler_thread = None
+
+    def _carry(self) -> None:
+        """Receive and send while a handler takes long; what is in the way, ``step`` will say."""
+        with self._pumping:
+            if not self._closing.is_set():
+                with suppress(*_TROUBLE):
+                    self._exchange()
 
     def status(self) -> dict[str, Any]:
         """What waits where, for people and monitoring."""
@@ -358,6 +383,8 @@ class Node:
 
     def _listen(self, lane: str) -> None:
         if lane not in self._listening:
+            if self.store.in_transaction:
+                raise RuntimeError("listen before sql: it waits for whoever waits for the store")
             with self._pumping:
                 self._listening.add(lane)
                 self._transport.listen(self._listening)
