@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from xroad_lite import times
 from xroad_lite.errors import XRoadError
-from xroad_lite.registry import SchemaVersion, Snapshot
+from xroad_lite.registry import RegistryFolder, SchemaVersion, Snapshot, read_source
 from xroad_lite.registry.models import Agreement, Subject
 from xroad_lite.schema import Incompatibility, check_compatibility
 from xroad_lite.stewardship.checking import Finding
@@ -48,6 +49,13 @@ def breaking_changes(
         except XRoadError:
             continue  # told by the check of the documents themselves
     return located(findings, documents)
+
+
+def base_of(path: Path) -> Snapshot:
+    """The state to compare with: a published registry's newest snapshot, or another source."""
+    if (path / "instance.yaml").is_file():
+        return Snapshot.draft(read_source(path))
+    return RegistryFolder(path).newest()
 
 
 def _users(snapshot: Snapshot, now: float) -> dict[str, Users]:
