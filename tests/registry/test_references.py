@@ -12,10 +12,10 @@ from xroad_lite.registry import Snapshot, read_source
 from xroad_lite.registry.models import Reference
 from xroad_lite.registry.schema_ids import fingerprint, schema_guid, schema_id
 from xroad_lite.schema import compile_schema
-from xroad_lite.stewardship import check_registry
+from xroad_lite.stewardship import DevelopmentInstance, check_registry
 from xroad_lite.stewardship.schema_sources import SchemaSource
 from xroad_lite.stewardship.schemas import propose, register_version
-from xroad_lite.testing import two_agency_instance
+from xroad_lite.testing import CIVIL
 
 NOW = 1_790_000_000.0
 OWNER = "DEMO/GOV/CIVIL"
@@ -59,8 +59,10 @@ def ref(name: str, type_: str, version: int = 1) -> Reference:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A development instance's source directory."""
-    return two_agency_instance(tmp_path, now=NOW).source
+    """A source directory with one member."""
+    instance = DevelopmentInstance(tmp_path, now=NOW)
+    instance.add_subsystem(CIVIL, title={"en": "Civil Registry", "es": "Registro Civil"})
+    return instance.source
 
 
 def snapshot(source: Path) -> Snapshot:

@@ -6,10 +6,9 @@ import json
 import time
 
 import pytest
-from conftest import NOW, V1
+from served import NOW, V1
 
 from xroad_lite.registry import RegistryFolder
-from xroad_lite.stewardship import publish
 from xroad_lite.stewardship.schemas import register_version
 
 PERSON = "/subjects/citizens%2Fperson"
@@ -316,7 +315,7 @@ def test_what_is_published_elsewhere_is_seen(read_only):
     register_version(
         instance.source, "citizens.fresh", {"type": "object"}, "json", owner="DEMO/GOV/CIVIL"
     )
-    publish(instance.source, instance.folder / "registry", now=NOW + 60)
+    instance.publish(NOW + 60)
     newest = RegistryFolder(instance.folder / "registry").newest()
     assert newest.latest_schema("citizens.fresh") is not None
     patience = time.monotonic() + 30

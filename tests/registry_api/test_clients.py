@@ -10,12 +10,12 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from conftest import PASSWORD, TOKEN, USER
 from httpx import BasicAuth
 from schema_registry.client import SchemaRegistryClient as CommunityClient
 from schema_registry.client import schema as community_schema
 from schema_registry.client.errors import ClientError
 from schema_registry.serializers import AvroMessageSerializer, JsonMessageSerializer
+from served import PASSWORD, TOKEN, USER
 
 from xroad_lite.registry import RegistryFolder
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 
 import pytest
 
+from xroad_lite.registry import RegistryFolder
+from xroad_lite.registry.client import RegistryClient
 from xroad_lite.stewardship.serving.credentials import Credentials
 from xroad_lite.stewardship.serving.published_files import read_file
 
@@ -81,8 +84,26 @@ def test_a_folder_behind_a_link_is_served(folder, tmp_path):
 
 def _some_file(served):
     root = served.instance.folder / "registry"
-    file = next(one for one in sorted(root.rglob("*")) if one.is_file())
+    file = next(one for one in sorted((root / "targets").rglob("*.json")) if one.is_file())
     return file, "/" + file.relative_to(root).as_posix()
+
+
+def test_a_node_reads_the_registry_over_http(read_only, tmp_path):
+    """All that TUF's own client asks for is there, and verifies."""
+    folder = read_only.instance.folder / "registry"
+    anchor = (folder / "metadata" / "1.root.json").read_bytes()
+    client = RegistryClient([read_only.url], tmp_path / "mirror", anchor, base=tmp_path)
+    state = client.update(time.time(), None)
+    assert state.snapshot.name == RegistryFolder(folder).newest().name
+    assert "citizens.person" in state.snapshot.subjects
+
+
+def test_what_waits_for_signatures_is_not_served(read_only):
+    """Nor is anything else that lies in the folder."""
+    staged = read_only.instance.folder / "registry" / "staged"
+    staged.mkdir(exist_ok=True)
+    (staged / "health.json").write_text("{}")
+    assert read_only.http.get("/staged/health.json").json()["error_code"] == 404
 
 
 def test_files_over_http(read_only):

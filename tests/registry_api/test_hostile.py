@@ -8,9 +8,9 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import V1
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from served import V1
 
 POST = "/subjects/citizens%2Fperson"
 DEEP = 100_000

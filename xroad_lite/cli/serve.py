@@ -85,7 +85,7 @@ def serve(
 ) -> None:
     """Serve a published registry: its files, and Confluent Schema Registry's API."""
     _check_extra()
-    _check_safe(host, source, credentials, certificate, key)
+    _check_safe(host, source, credentials, keys, certificate, key)
     import uvicorn
 
     from xroad_lite.stewardship.serving import Credentials, Newest
@@ -131,6 +131,7 @@ def _check_safe(
     host: str,
     source: Path | None,
     credentials: Path | None,
+    keys: list[str] | None,
     certificate: Path | None,
     key: Path | None,
 ) -> None:
@@ -139,11 +140,12 @@ def _check_safe(
         raise ConfigurationError(
             "config.tls", "--tls-certificate and --tls-key go together: got only one of them"
         )
-    if (source is None) is not (credentials is None):
+    if len({source is None, credentials is None, not keys}) > 1:
         raise ConfigurationError(
             "config.credentials",
-            "--source and --credentials go together: nobody writes without showing who it is",
-            hint="leave both out to serve read-only",
+            "--source, --credentials and --key go together: what is changed must be allowed to "
+            "somebody, and signed",
+            hint="leave all three out to serve read-only",
         )
     if source is not None and certificate is None and not _is_loopback(host):
         raise ConfigurationError(

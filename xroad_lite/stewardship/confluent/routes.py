@@ -14,9 +14,6 @@ from xroad_lite.stewardship.confluent.writing import Desk
 
 _Handler = Callable[..., Any]
 
-ROOMS = ("subjects", "schemas", "compatibility", "config", "mode", "contexts", "v1")
-"""What paths of the API begin with."""
-
 
 def answer(request: Request, catalogue: Catalogue, steward: Steward | None) -> Answer:
     """The answer to a request; ``steward`` writes, if there is one. No client can make it raise."""

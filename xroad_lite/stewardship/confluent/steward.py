@@ -63,6 +63,8 @@ def done(change: Callable[[], Catalogue]) -> Catalogue:
             raise Refusal(409, error.message) from None
         raise invalid_schema(error.message) from None
     except RegistryError as error:
+        if error.code == "registry.no_key":
+            raise not_permitted(error.message) from None
         if error.code in ("registry.reference", "registry.too_large", "registry.schema_id"):
             raise invalid_schema(error.message) from None
         raise Refusal(50001, f"Error in the backend data store: {error.message}") from None

@@ -19,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 
 from xroad_lite import strict_json
 from xroad_lite.stewardship.confluent import Answer, Refusal, Request, Steward, answer
-from xroad_lite.stewardship.confluent.routes import ROOMS
 from xroad_lite.stewardship.serving.credentials import Credentials
 from xroad_lite.stewardship.serving.newest import Newest
 from xroad_lite.stewardship.serving.published_files import PublishedFile, read_file
@@ -27,6 +26,8 @@ from xroad_lite.stewardship.serving.published_files import PublishedFile, read_f
 MAX_BODY = 4 * 1_048_576
 """Bytes of a request: a schema of 1 MiB with every character escaped still fits."""
 MAX_PATH = 8192
+FOLDERS = ("metadata", "targets", "archive")
+"""What of a published folder is for everybody: what waits for signatures is not."""
 _MAX_PARAMETERS = 100
 _MEDIA_TYPES = (
     "application/vnd.schemaregistry.v1+json",
@@ -73,7 +74,7 @@ class RegistryApplication:
 
     async def _respond(self, request: HTTPRequest) -> Response:
         path = _path(request.scope)
-        if path and path[0] not in ROOMS:
+        if path and path[0] in FOLDERS:
             return await run_in_threadpool(self._file, request, path)
         asked = Request(
             method=request.method,
@@ -96,11 +97,9 @@ class RegistryApplication:
         if request.method not in ("GET", "HEAD"):
             raise Refusal(405, "HTTP 405 Method Not Allowed", {"Allow": "GET, HEAD"})
         found = read_file(self._folder, path)
-        if found is not None:
-            return _file_response(found, request)
-        if path[0] not in (".", "..") and (self._folder / path[0]).is_dir():
+        if found is None:
             return Response("not found\n", 404, media_type="text/plain")
-        raise Refusal(404, "HTTP 404 Not Found")
+        return _file_response(found, request)
 
 
 def _path(scope: Scope) -> tuple[str, ...]:
