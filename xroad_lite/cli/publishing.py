@@ -50,7 +50,9 @@ _Public = Annotated[
 def key(
     file: Annotated[str, typer.Argument(help="A new file for it, or pkcs11:…")],
     algorithm: Annotated[str, typer.Option(help="EdDSA or ES256.")] = "EdDSA",
-    plain: Annotated[bool, typer.Option("--plain", help="Do not encrypt it.")] = False,
+    plain: Annotated[
+        bool, typer.Option("--no-passphrase", help="Do not encrypt it: the file's mode guards it.")
+    ] = False,
     passphrase_from: _PassphraseFrom = _DEFAULT,
     json: options.Json = False,
 ) -> None:
@@ -172,7 +174,7 @@ def rotate(
     role: Annotated[str, typer.Argument(help="root, targets, snapshot, timestamp, or a domain.")],
     add: _Public = None,
     remove: Annotated[
-        list[str] | None, typer.Option(help="The id of a key that goes, or its beginning.")
+        list[str] | None, typer.Option(help="A key that goes: its .pub file, or its id.")
     ] = None,
     threshold: Annotated[int | None, typer.Option(help="How many must sign.", min=1)] = None,
     keys: _Keys = None,
@@ -184,12 +186,18 @@ def rotate(
 
     public = [read_public(one) for one in add or ()]
     role_keys = _open(keys, passphrase_from)
+    gone = [_key_id(one) for one in remove or ()]
     _tell(
         rotate_keys(
-            registry, role, role_keys, now=time.time(), add=public, remove=remove or (),
+            registry,
+            role,
+            role_keys,
+            now=time.time(),
+            add=public,
+            remove=gone,
             threshold=threshold,
         )
-    )  # fmt: skip
+    )
 
 
 @registry_app.command("expire")
@@ -240,6 +248,12 @@ def root(
     )
 
 
+def _key_id(name: str) -> str:
+    from xroad_lite.stewardship import read_public
+
+    return read_public(Path(name)).keyid if Path(name).is_file() else name
+
+
 def _repository(registry: Path, keys: list[str] | None, passphrase_from: str) -> Repository:
     from xroad_lite.registry import RegistryFolder
     from xroad_lite.stewardship import Repository
@@ -264,7 +278,7 @@ def _passphrase(source: str) -> bytes:
         raise KeysError(
             "keys.passphrase",
             f"no passphrase for the key in {source}",
-            hint=f"set {_DEFAULT.removeprefix('env:')}, or say --plain",
+            hint=f"set {_DEFAULT.removeprefix('env:')}, or say --no-passphrase",
         )
     return found
 

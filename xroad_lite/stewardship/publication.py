@@ -75,8 +75,9 @@ def refresh(folder: Path, keys: RoleKeys, *, now: float) -> Outcome:
     """Sign what is staged with the keys at hand, publish what is complete, and stamp the time."""
     repository = Repository(RegistryFolder(folder), keys, now=now)
     repository.sign()
-    if repository.staged:
-        _check(repository.would_be(), folder, now)
+    documents = repository.would_be() if repository.staged else {}
+    if documents:  # a registry that was just made has none
+        _check(documents, folder, now)
     return repository.commit()
 
 

@@ -259,6 +259,8 @@ class Repository:
                     self.folder.write(where, data)
                 self._next(part).signed.targets = listed
                 self._sign(part)
+            elif part in self._staged:
+                self._sign(part, afresh=False)
         return changed
 
     def sign(self) -> None:
