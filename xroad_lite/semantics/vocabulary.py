@@ -7,6 +7,7 @@ import difflib
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from xroad_lite.errors import SemanticsError
@@ -110,6 +111,12 @@ def load_vocabulary(files: Mapping[str, bytes]) -> Vocabulary:
         raise SemanticsError(
             "semantics.too_large", f"vocabularies of {total} bytes: expected at most {MAX_BYTES}"
         )
+    return _loaded(tuple(files.items()))
+
+
+@lru_cache(maxsize=2)  # the nodes and checks of one process mostly ask for the same one
+def _loaded(items: tuple[tuple[str, bytes], ...]) -> Vocabulary:
+    files = dict(items)
     graphs = {path: parsed(path, files[path]) for path in sorted(files) if path.endswith(".ttl")}
     return vocabulary_of(files, graphs)
 

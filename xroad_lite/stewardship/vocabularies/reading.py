@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from xroad_lite.errors import SemanticsError
@@ -129,9 +129,14 @@ def read_words(files: Mapping[str, bytes]) -> Words:
         message = f"the vocabularies have {total:,} bytes: expected at most {MAX_BYTES:,}"
         fault = Finding(FOLDER, "semantics.too_large", message, hint="leave out what is not used")
         return Words({}, {}, load_vocabulary({}), (fault,))
+    return _read(tuple(wanted.items()))
+
+
+@lru_cache(maxsize=1)  # a source is checked again and again while something else in it changes
+def _read(wanted: tuple[tuple[str, bytes], ...]) -> Words:
     graphs: dict[str, Graph] = {}
     broken: dict[str, Finding] = {}
-    for path, data in wanted.items():
+    for path, data in wanted:
         try:
             if path.endswith(".ttl"):
                 graphs[path] = parsed(path, data)
@@ -139,7 +144,7 @@ def read_words(files: Mapping[str, bytes]) -> Words:
                 load_vocabulary({path: data})
         except SemanticsError as error:
             broken[path] = _refused(path, error)
-    good = {path: data for path, data in wanted.items() if path not in broken}
+    good = {path: data for path, data in wanted if path not in broken}
     return Words(good, graphs, vocabulary_of(good, graphs), tuple(broken.values()))
 
 
