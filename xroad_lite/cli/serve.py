@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xroad_lite.cli import options, output
+from xroad_lite.cli import options, output, passphrases
 from xroad_lite.cli.registry import registry_app
 from xroad_lite.errors import ConfigurationError, TransportError
 
 if TYPE_CHECKING:
+    import uvicorn
+
+    from xroad_lite.stewardship import RoleKeys
     from xroad_lite.stewardship.serving import Newest, Writer
+    from xroad_lite.stewardship.serving.application import RegistryApplication
 
 _NEEDED = ("starlette", "uvicorn")
 _CLOSING_SECONDS = 3
@@ -61,6 +65,7 @@ def serve(
             envvar="XROAD_LITE_REGISTRY_KEYS",
         ),
     ] = None,
+    passphrase_from: passphrases.From = None,
     owner: Annotated[
         str,
         typer.Option(
@@ -86,15 +91,18 @@ def serve(
     """Serve a published registry: its files, and Confluent Schema Registry's API."""
     _check_extra()
     _check_safe(host, source, credentials, keys, certificate, key)
-    import uvicorn
-
+    from xroad_lite.stewardship import RoleKeys
     from xroad_lite.stewardship.serving import Credentials, Newest
     from xroad_lite.stewardship.serving.application import RegistryApplication
 
     newest = Newest(folder)
-    writer = None if source is None else _writer(source, folder, newest, owner, keys or [])
+    writer = None
+    if source is not None:
+        role_keys = RoleKeys.open(keys or (), passphrases.asked(passphrase_from))
+        writer = _writer(source, folder, newest, role_keys, owner)
     allowed = None if credentials is None else Credentials.read(credentials)
     application = RegistryApplication(folder, newest, steward=writer, credentials=allowed)
+    server = _server(application, certificate, key)
     with _listening(host, port) as listening:
         name = f"[{host}]" if ":" in host else host
         url = f"{'https' if certificate else 'http'}://{name}:{listening.getsockname()[1]}"
@@ -103,18 +111,27 @@ def serve(
             {"url": url, "mode": mode, "snapshot": newest.catalogue().snapshot.name},
             lambda: output.out.print(f"serving {folder} at {url}, {mode}", highlight=False),
         )
-        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-        config = uvicorn.Config(
-            application,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
-            timeout_graceful_shutdown=_CLOSING_SECONDS,
-        )
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
+
+
+def _server(
+    application: RegistryApplication, certificate: Path | None, key: Path | None
+) -> uvicorn.Server:
+    import uvicorn
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_graceful_shutdown=_CLOSING_SECONDS,
+    )
+    config.load()  # a certificate that is of no use is told before anybody is served
+    return uvicorn.Server(config)
 
 
 def _check_extra() -> None:
@@ -140,12 +157,12 @@ def _check_safe(
         raise ConfigurationError(
             "config.tls", "--tls-certificate and --tls-key go together: got only one of them"
         )
-    if len({source is None, credentials is None, not keys}) > 1:
+    if (source is None) is not (credentials is None) or (source is not None and not keys):
         raise ConfigurationError(
             "config.credentials",
             "--source, --credentials and --key go together: what is changed must be allowed to "
             "somebody, and signed",
-            hint="leave all three out to serve read-only",
+            hint="leave --source and --credentials out to serve read-only",
         )
     if source is not None and certificate is None and not _is_loopback(host):
         raise ConfigurationError(
@@ -162,15 +179,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _writer(source: Path, folder: Path, newest: Newest, owner: str, keys: list[str]) -> Writer:
-    from xroad_lite.keys import passphrase_from
-    from xroad_lite.stewardship import RoleKeys, publish_whole
+def _writer(source: Path, folder: Path, newest: Newest, keys: RoleKeys, owner: str) -> Writer:
+    from xroad_lite.stewardship import publish_whole
     from xroad_lite.stewardship.serving import Writer
 
-    role_keys = RoleKeys.open(keys, passphrase_from())
     return Writer(
         source,
-        lambda: publish_whole(source, folder, role_keys, now=time.time()),
+        lambda: publish_whole(source, folder, keys, now=time.time()),
         newest.adopt,
         owner=owner,
     )
