@@ -77,7 +77,7 @@ def test_who_reads_the_old_version_feels_it(documents: dict[str, bytes]) -> None
     """What the mode allows is a warning, where somebody reads the old version."""
     (one,) = found(documents, with_version(documents, _widen_gender))
     assert one.severity == "warning"
-    assert f"{CIVIL} read version 1 today" in one.message
+    assert f"{CIVIL} reads version 1 today" in one.message
     assert "/gender" in one.message
     (one,) = found(documents, with_version(documents, _widen_gender, "FULL"))
     assert one.severity == "wrong"

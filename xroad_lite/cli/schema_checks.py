@@ -22,6 +22,7 @@ from xroad_lite.cli.schema_given import (
     vocabulary_of,
 )
 from xroad_lite.errors import SchemaError
+from xroad_lite.schema.violations import counted as counted_
 
 if TYPE_CHECKING:
     from xroad_lite.schema import Incompatibility
@@ -74,8 +75,8 @@ def lint(
     else:
         write(findings, form, Path())
         if form is Form.TEXT:
-            what = "1 schema" if len(wanted) == 1 else f"{len(wanted)} schemas"
-            told = f"{len(findings)} broken rules" if findings else "no rule is broken"
+            what = counted_(len(wanted), "schema")
+            told = counted_(len(findings), "broken rule") if findings else "no rule is broken"
             output.out.print(f"{what}: {told}", highlight=False)
     if findings:
         raise typer.Exit(output.FOUND_WRONG)
@@ -267,7 +268,7 @@ def _say_compared(
         output.out.print(f"{escape(one.label)} keeps {mode} against {shown}", highlight=False)
         return
     say_findings(found)
-    reasons = "1 reason" if len(found) == 1 else f"{len(found)} reasons"
+    reasons = counted_(len(found), "reason")
     output.out.print(
         f"{escape(one.label)} breaks {mode} against {shown}: {reasons}", highlight=False
     )

@@ -7,7 +7,7 @@ the subsystem's ``reads`` says another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -165,7 +165,7 @@ def _added(
         senders = [one for one, number in users.senders.items() if number == old.version]
         for direction, who, words in (
             ("BACKWARD", senders, f"{_list(senders)} may still send version {old.version}"),
-            ("FORWARD", readers, f"{_list(readers)} read version {old.version} today"),
+            ("FORWARD", readers, f"{_shown(readers)} version {old.version} today"),
         ):
             forbidden = old in asked and _asks(subject.compatibility, direction)
             if not forbidden and not who:
@@ -206,7 +206,7 @@ def _finding(
     return Finding(file, "schema.incompatible", message, severity, one.advice, near=near)
 
 
-def _shown(readers: Mapping[str, int]) -> str:
+def _shown(readers: Collection[str]) -> str:
     return f"{_list(list(readers))} {'reads' if len(readers) == 1 else 'read'}"
 
 

@@ -32,16 +32,18 @@ def check_compatibility(
     for an unknown kind or mode.
     """
     found: dict[Incompatibility, None] = {}
-    for question in questions(new, old, kind, mode):
-        found.update(dict.fromkeys(_check(kind)(question, resources or {})))
+    asked = list(questions(new, old, kind, mode))
+    check = _check(kind, resources or {})
+    for question in asked:
+        found.update(dict.fromkeys(check(question)))
     return list(found)
 
 
-def _check(kind: str) -> Callable[[Question, Mapping[str, Any]], list[Incompatibility]]:
+def _check(kind: str, resources: Mapping[str, Any]) -> Callable[[Question], list[Incompatibility]]:
     if kind == "json":
-        from xroad_lite.schema.evolution.json_check import check_json
+        from xroad_lite.schema.evolution.json_check import JSONCheck
 
-        return check_json
+        return JSONCheck(resources)
     from xroad_lite.schema.evolution.avro_check import check_avro
 
-    return check_avro
+    return lambda question: check_avro(question, resources)

@@ -7,6 +7,7 @@ The rules stand in docs/compatibility.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from xroad_lite import strict_json
@@ -17,15 +18,35 @@ from xroad_lite.schema.evolution.modes import Question
 from xroad_lite.schema.evolution.proof import Prover
 from xroad_lite.schema.evolution.reading import ANNOTATIONS, Reader
 from xroad_lite.schema.json_engine import compile_json
+from xroad_lite.schema.references import Documents
 
 
-def check_json(question: Question, resources: Mapping[str, Any]) -> list[Incompatibility]:
-    """What the reader refuses of what the writer may write."""
-    reader = compile_json(question.reader, resources).marks.documents
-    if _text(question.reader) == _text(question.writer):
-        return []
-    writer = compile_json(question.writer, resources).marks.documents
-    prover = Prover(Reader())
+@dataclass(slots=True)
+class JSONCheck:
+    """Answers several questions about the same documents, each compiled and read once."""
+
+    resources: Mapping[str, Any]
+    _reader: Reader = field(default_factory=Reader)
+    _compiled: dict[int, tuple[Any, Documents]] = field(default_factory=dict)
+
+    def __call__(self, question: Question) -> list[Incompatibility]:
+        """What the reader refuses of what the writer may write."""
+        reader = self._documents(question.reader)
+        if _text(question.reader) == _text(question.writer):
+            return []
+        return _compared(question, reader, self._documents(question.writer), self._reader)
+
+    def _documents(self, document: Any) -> Documents:
+        if id(document) not in self._compiled:
+            found = compile_json(document, self.resources).marks.documents
+            self._compiled[id(document)] = (document, found)  # kept, so that its id stays its own
+        return self._compiled[id(document)][1]
+
+
+def _compared(
+    question: Question, reader: Documents, writer: Documents, schemas: Reader
+) -> list[Incompatibility]:
+    prover = Prover(schemas)
     wide = prover.reader.number(reader.root, reader)
     narrow = prover.reader.number(writer.root, writer)
     explainer = Explainer(prover, question.reader_name, question.writer_name)

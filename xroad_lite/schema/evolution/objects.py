@@ -19,6 +19,8 @@ from xroad_lite.schema.evolution.texts import lengths, matches
 _MANY_PATTERNS = 6
 Made = Callable[[Any], int]
 """The number of a schema made up for a question."""
+Possible = dict[tuple[tuple[int, ...], frozenset[int]], tuple[tuple[Fields, ...], set[str]]]
+"""Names that may be there, by the identities of the statements, which are kept beside them."""
 
 
 @dataclass(slots=True)
@@ -76,8 +78,14 @@ def _applying(group: Fields, name: str) -> Iterator[int]:
         yield group.rest
 
 
-def contradictory(literals: Sequence[Literal], is_empty: IsEmpty, made: Made) -> bool:
-    """Whether surely no object satisfies all of these."""
+def contradictory(
+    literals: Sequence[Literal], is_empty: IsEmpty, made: Made, possible: Possible
+) -> bool:
+    """Whether surely no object satisfies all of these.
+
+    ``possible`` remembers which fields may be there by the same statements about fields: a proof
+    asks again and again about the same object with one more statement.
+    """
     found = _Object(is_empty, made, *lengths(literals))
     for li in literals:
         _sort(found, li)
@@ -90,8 +98,13 @@ def contradictory(literals: Sequence[Literal], is_empty: IsEmpty, made: Made) ->
         return True
     if any(not _somewhere(found, some) for some in found.somes):
         return True
-    if any(not found.is_possible(name) for name in found.present):
-        return True
+    said = tuple(id(group) for group in found.groups), frozenset(found.names)
+    known = possible.setdefault(said, (tuple(found.groups), set()))[1]
+    for name in found.present - (known - found.values.keys()):
+        if not found.is_possible(name):
+            return True
+        if name not in found.values:
+            known.add(name)
     return found.fewest > len(found.present) and _too_few(found)
 
 

@@ -39,6 +39,7 @@ class Prover:
     _answers: dict[frozenset[int], bool] = field(default_factory=dict)
     _proving: dict[frozenset[int], bool] = field(default_factory=dict)
     _trail: list[frozenset[int]] = field(default_factory=list)
+    _possible: objects.Possible = field(default_factory=dict)
 
     def covers(self, wide: int, *narrow: int) -> bool:
         """Whether surely every value that fits all the narrow schemas fits the wide one."""
@@ -132,7 +133,9 @@ class Prover:
             case "array":
                 return arrays.contradictory(literals, self.is_empty)
             case "object":
-                return objects.contradictory(literals, self.is_empty, self.reader.made)
+                return objects.contradictory(
+                    literals, self.is_empty, self.reader.made, self._possible
+                )
             case "boolean":
                 return _no_truth(literals)
         return False

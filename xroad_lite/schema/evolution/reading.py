@@ -105,6 +105,8 @@ class _Reading:
         if isinstance(self.place.schema, bool):
             return TRUE if self.place.schema else FALSE
         keywords = self.place.keywords()
+        if self.of != "object" and keywords.keys() <= _OF_OBJECTS:
+            return TRUE
         readers: tuple[Callable[[Mapping[str, Any]], Iterator[Formula]], ...] = (
             self._values,
             self._combinations,
@@ -288,6 +290,8 @@ class _Reading:
             yield Literal("fields", (Fields(named, patterns, rest),))
 
 
+_OF_OBJECTS = frozenset(("properties", "required", "additionalProperties"))
+"""The most frequent keywords that say nothing of other types."""
 _FIELD_WORDS = ("properties", "patternProperties", "additionalProperties")
 _DEPENDENCIES = {
     7: ("dependencies",),

@@ -93,8 +93,8 @@ _MESSAGES = {
 
 def said(keyword: str, value: Any, reader: str, writer: str) -> str:
     """The sentence for one keyword of the reader's schema that fails."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
+    if isinstance(value, list):
+        value = ", ".join(str(one) for one in value)
     form = _MESSAGES.get(keyword)
     if form is None:
         form = f"{{writer}} may hold values that break {keyword} {{value}} of {{reader}}"
