@@ -62,24 +62,24 @@ class Settings:
     def set_config(self, request: Request, catalogue: Catalogue, subject: str) -> dict[str, str]:
         """Give a subject another mode; one to come gets it with its first version."""
         mode = _wanted_mode(request)
+        self._evolve(request, catalogue, subject, mode)
+        return {"compatibility": mode}
+
+    def unset_config(self, request: Request, catalogue: Catalogue, subject: str) -> dict[str, str]:
+        """Let a subject evolve by the mode of those that name none."""
+        before = self.subject_config(request, catalogue, subject)
+        self._evolve(request, catalogue, subject, None)
+        return before
+
+    def _evolve(
+        self, request: Request, catalogue: Catalogue, subject: str, mode: str | None
+    ) -> None:
         steward = allowed(self._steward, request, subject)
         type_ = checked_type(subject, catalogue)
         if catalogue.subject(type_) is None:
             steward.expect_mode(type_, mode)
         else:
             done(lambda: steward.evolve(type_, mode))
-        return {"compatibility": mode}
-
-    def unset_config(self, request: Request, catalogue: Catalogue, subject: str) -> dict[str, str]:
-        """Let a subject evolve by the mode of those that name none."""
-        before = self.subject_config(request, catalogue, subject)
-        steward = allowed(self._steward, request, subject)
-        type_ = checked_type(subject, catalogue)
-        if catalogue.subject(type_) is None:
-            steward.expect_mode(type_, None)
-        else:
-            done(lambda: steward.evolve(type_, None))
-        return before
 
     def set_global_config(self, request: Request, _: Catalogue) -> dict[str, str]:
         """Confirm the mode of subjects that name none; it cannot be changed."""
