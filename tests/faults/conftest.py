@@ -19,8 +19,6 @@ from xroad_lite.testing import BIRTH, TwoAgencies, two_agencies
 from xroad_lite.transports.rabbitmq.administration import declare
 from xroad_lite.transports.rabbitmq.topology import plan
 
-CHAOS = os.environ.get("XROAD_LITE_CHAOS") == "1"
-
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:

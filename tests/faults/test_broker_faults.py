@@ -6,7 +6,7 @@ import time
 
 import pika
 import pytest
-from conftest import CHAOS
+from chaos import CHAOS
 
 from xroad_lite.errors import TransportError
 from xroad_lite.testing import CIVIL, HEALTH

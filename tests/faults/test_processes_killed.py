@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from conftest import CHAOS
+from chaos import CHAOS
 
 KILLS = 50 if CHAOS else 3
 MESSAGES = 3000 if CHAOS else 80

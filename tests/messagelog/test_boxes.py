@@ -1,5 +1,8 @@
 """Outbox and inbox: what may go now, what waits for what, and what the dead leave behind."""
 
+import random
+from contextlib import suppress
+
 import pytest
 
 from xroad_lite.messagelog import Inbox, Outbox, Store
@@ -148,6 +151,25 @@ def test_an_id_is_accepted_once_per_subscription_and_source(inbox):
     assert inbox.accepted("health.birth", A, "id") == "first"
     inbox.forget_accepted(NOW + 1)
     assert inbox.accepted("health.birth", A, "id") is None
+
+
+def test_what_was_accepted_is_known_in_whatever_order_ids_come(store, inbox):
+    """Also after a transaction that was undone, and after the store was opened again."""
+    rnd = random.Random(7)
+    known = {}
+    for number in range(200):
+        id_, source = f"{rnd.randrange(60):02}", rnd.choice((A, B))
+        assert inbox.accepted("x.y", source, id_) == known.get((source, id_))
+        if (source, id_) in known:
+            continue
+        with suppress(ZeroDivisionError), store.transaction():
+            inbox.accept(number, "x.y", source, id_, f"seal {number}", NOW)
+            assert inbox.accepted("x.y", source, id_) == f"seal {number}"
+            _ = 1 / rnd.randrange(3)
+            known[(source, id_)] = f"seal {number}"
+        if number % 50 == 0:
+            inbox = Inbox(store)
+    assert len(known) > 50
 
 
 def test_the_undecided_keep_their_order(inbox):
