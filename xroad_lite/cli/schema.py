@@ -130,7 +130,7 @@ def register(
             f"registered {made.type} version {made.version} ({made.status})", highlight=False
         ),
     )
-    output.say(f"nodes see it after: xroad-lite registry publish {folder} FOLDER")
+    output.say("nodes see it after: xroad-lite registry publish")
 
 
 @schema_app.command("activate")

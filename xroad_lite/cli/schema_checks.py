@@ -22,7 +22,7 @@ from xroad_lite.cli.schema_given import (
     vocabulary_of,
 )
 from xroad_lite.errors import SchemaError
-from xroad_lite.schema.violations import counted as counted_
+from xroad_lite.schema.violations import counted as numbered
 
 if TYPE_CHECKING:
     from xroad_lite.schema import Incompatibility
@@ -75,8 +75,8 @@ def lint(
     else:
         write(findings, form, Path())
         if form is Form.TEXT:
-            what = counted_(len(wanted), "schema")
-            told = counted_(len(findings), "broken rule") if findings else "no rule is broken"
+            what = numbered(len(wanted), "schema")
+            told = numbered(len(findings), "broken rule") if findings else "no rule is broken"
             output.out.print(f"{what}: {told}", highlight=False)
     if findings:
         raise typer.Exit(output.FOUND_WRONG)
@@ -268,7 +268,7 @@ def _say_compared(
         output.out.print(f"{escape(one.label)} keeps {mode} against {shown}", highlight=False)
         return
     say_findings(found)
-    reasons = counted_(len(found), "reason")
+    reasons = numbered(len(found), "reason")
     output.out.print(
         f"{escape(one.label)} breaks {mode} against {shown}: {reasons}", highlight=False
     )

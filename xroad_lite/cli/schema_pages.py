@@ -21,6 +21,7 @@ from xroad_lite.cli.schema_given import (
     vocabulary_of,
 )
 from xroad_lite.errors import SchemaError
+from xroad_lite.schema.violations import counted
 
 
 class PageForm(StrEnum):
@@ -145,7 +146,8 @@ def docs(
     output.give(
         {"pages": [str(file) for file in files], "index": str(first)},
         lambda: output.out.print(
-            f"{len(files)} pages in {out}, beginning with {first.name}", highlight=False
+            f"{counted(len(files), 'page')} in {out}, beginning with {first.name}",
+            highlight=False,
         ),
     )
 
