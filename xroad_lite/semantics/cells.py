@@ -90,9 +90,7 @@ class CellReader:
             raise _Proposed("it is proposed, and no steward has adopted it (xm:proposed)")
         sources = self._sources(node)
         target = self._path(self._one(node, ALIGN + "entity2", "a second entity"))
-        relation = str(self._one(node, ALIGN + "relation", "a relation"))
-        if relation not in RELATIONS:
-            raise _Unusable(f"the relation {relation[:40]!r} is none of =, <, >")
+        relation = self._relation(node, name)
         function = self._function(node, len(sources))
         if len(sources) > 1 and function is None:
             raise _Unusable(f"{len(sources)} paths without a function to put them together")
@@ -111,10 +109,29 @@ class CellReader:
         )
         return cell if name else replace(cell, name=_content_name(cell))
 
+    def _relation(self, node: Node, name: str) -> str:
+        """The relation; where the cell is annotated with another one, the weaker."""
+        relation = str(self._one(node, ALIGN + "relation", "a relation"))
+        if relation not in RELATIONS:
+            raise _Unusable(f"the relation {relation[:40]!r} is none of =, <, >")
+        for annotated in map(str, self._values(node, OWL + "annotatedProperty")):
+            if annotated == SKOS + "closeMatch":
+                raise _Unusable("it is annotated as closeMatch, which never composes")
+            other = SHORTHAND.get(annotated, relation)
+            if relation == EXACT and other != EXACT:
+                self._fault(
+                    name, f"it says = but is annotated as {short(annotated)}: {other} holds"
+                )
+                return other
+        return relation
+
     def _sources(self, node: Node) -> tuple[Path, ...]:
         arguments = self._maybe(node, XM + "args")
         if arguments is not None:
-            return tuple(self._path(item) for item in self._list(arguments))
+            paths = tuple(self._path(item) for item in self._list(arguments))
+            if not paths:
+                raise _Unusable("its list of paths is empty (args)")
+            return paths
         return (self._path(self._one(node, ALIGN + "entity1", "a first entity")),)
 
     def _path(self, node: Node) -> Path:

@@ -35,8 +35,13 @@ def reconciled(cells: Iterable[Cell]) -> tuple[tuple[Cell, ...], list[Fault]]:
     for group in groups.values():
         weakest, said = _weakest(group)
         faults.extend(said)
-        if weakest is not None:
-            kept.extend(readings(weakest))
+        if weakest is None:
+            continue
+        found = readings(weakest)
+        kept.extend(found)
+        if not found:
+            detail = "it can be read neither way: > is read backwards alone, which this cell is not"
+            faults.extend(Fault(cell.file, cell.name, detail, "wrong") for cell in group)
     return tuple(sorted(kept, key=_order)), faults
 
 
