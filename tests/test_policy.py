@@ -19,11 +19,16 @@ PUBLISH = Movement("publish", HEALTH, CIVIL, "health.birth", PURPOSE, NOW)
 REQUEST = Movement("request", HEALTH, CIVIL, "citizens.person-query", PURPOSE, NOW)
 REPLY = Movement("reply", CIVIL, HEALTH, "citizens.person", PURPOSE, NOW)
 
+APPROVALS = []
+"""What approves the documents, edited or not, for every party."""
+
 
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory):
-    """The documents of the two agencies."""
-    return read_source(two_agency_instance(tmp_path_factory.mktemp("made"), now=NOW).source)
+    """The documents of the two agencies, and of a third."""
+    made = two_agency_instance(tmp_path_factory.mktemp("made"), now=NOW)
+    APPROVALS.append(made.approvals)
+    return read_source(made.source)
 
 
 def snapshot(documents, name=None, **changed):
@@ -35,6 +40,7 @@ def snapshot(documents, name=None, **changed):
         value = yaml.safe_load(source) | {"agreement": name} | changed
         value = {key: one for key, one in value.items() if one is not None}
         documents = documents | {path: yaml.safe_dump(value).encode()}
+        documents |= APPROVALS[-1](documents)
     return Snapshot.draft(documents, published=NOW, expires=NOW + DAY)
 
 

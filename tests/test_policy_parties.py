@@ -23,10 +23,16 @@ GROUPS = {
 }
 
 
+APPROVALS = []
+"""What approves the documents, edited or not, for every party."""
+
+
 @pytest.fixture(scope="module")
 def documents(tmp_path_factory):
     """The two agencies and three offices, five groups, and one of the Civil Registry's own."""
-    made = read_source(two_agency_instance(tmp_path_factory.mktemp("made"), now=NOW).source)
+    instance = two_agency_instance(tmp_path_factory.mktemp("made"), now=NOW)
+    APPROVALS.append(instance.approvals)
+    made = read_source(instance.source)
     for name, members in GROUPS.items():
         made[f"groups/{name}.yaml"] = yaml.safe_dump({"group": name, "members": members}).encode()
     return edited(
@@ -42,7 +48,8 @@ def edited(documents, path, **changed):
 
 
 def snapshot(documents):
-    """The documents, published."""
+    """The documents, approved by every party, published."""
+    documents = documents | APPROVALS[-1](documents)
     return Snapshot.draft(documents, published=NOW, expires=NOW + DAY)
 
 

@@ -62,6 +62,7 @@ class Instance:
 
     def __init__(self, folder: Path) -> None:
         made = two_agency_instance(folder, now=NOW - 2 * DAY)
+        self.approvals = made.approvals
         self.authority: Authority = made.authority
         self.base = made.base
         self.documents = read_source(made.source)
@@ -88,6 +89,7 @@ class Instance:
             value = yaml.safe_load(documents[path])
             edited = edit(value)
             documents[path] = yaml.safe_dump(value if edited is None else edited).encode()
+        documents |= self.approvals(documents)
         return Snapshot.draft(documents, version=version, published=published, expires=expires)
 
     def identity(self, subsystem: str = HEALTH, **options: Any) -> Identity:

@@ -736,16 +736,20 @@ def test_each_rule_holds_then_and_now(rule, when, instance):
     assert_refused(judged(instance.birth(first), first, second), 6, code)
 
 
-def test_an_agreement_that_ended_on_the_way_is_refused(instance):
-    """In force when it was sealed, over when it arrives."""
+def test_what_was_sealed_in_time_drains_after_the_agreement_has_ended(instance):
+    """Received until the drain has run out; sealed after the end, it never passes."""
 
     def ends(document):
         document["period"]["until"] = since(NOW + 60)
+        document["drain"] = "PT10M"
 
     first = instance.snapshot(1, {BIRTHS: ends})
     sealed = instance.birth(first)
     assert_accepted(judged(sealed, first, now=NOW + 59))
-    assert_refused(judged(sealed, first, now=NOW + 60), 6, "policy.not_in_force")
+    assert_accepted(judged(sealed, first, now=NOW + 659))
+    assert_refused(judged(sealed, first, now=NOW + 660), 6, "policy.drained")
+    late = instance.birth(first, at=NOW + 60)
+    assert_refused(judged(late, first, now=NOW + 61), 6, "policy.not_in_force")
 
 
 @pytest.mark.parametrize(

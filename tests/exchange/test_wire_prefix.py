@@ -36,6 +36,7 @@ def with_avro(instance: Instance) -> Snapshot:
     agreement = yaml.safe_load(documents[BIRTHS])
     agreement["types"].append("health.visit")
     documents[BIRTHS] = yaml.safe_dump(agreement).encode()
+    documents |= instance.approvals(documents)
     return Snapshot.draft(documents, published=NOW - 3600, expires=NOW + 3600)
 
 

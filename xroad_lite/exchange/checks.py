@@ -282,6 +282,7 @@ def _check_policy(found: Judgement) -> None:
             attributes.type,
             attributes.purpose,
             at,
+            float(found.opened.issued_at),
         )
         agreement = policy.decide(snapshot, attributes.agreement, movement)
         expected = policy.projection(agreement, attributes.type)

@@ -17,7 +17,7 @@ from xroad_lite.errors import RegistryError, SealError
 from xroad_lite.registry.documents import read_document
 from xroad_lite.registry.models import Agreement, CertificateEntry, Ending
 
-FOLDER, ENDED = "agreements/", "agreements/ended/"
+FOLDER, ENDED = "agreements/", ".ended.yaml"
 PROVIDER, CONSUMER = "provider", "consumer"
 
 Approvers = Callable[[str], Collection[CertificateEntry]]
@@ -31,7 +31,7 @@ def agreement_path(name: str, version: int) -> str:
 
 def ending_path(name: str, version: int) -> str:
     """Where its ending lies, once a party has ended it."""
-    return f"{ENDED}{name}-{version}.yaml"
+    return f"{FOLDER}{name}-{version}{ENDED}"
 
 
 def approval_path(path: str, role: str) -> str:
@@ -85,7 +85,7 @@ class Agreements:
         self._versions: dict[str, list[Agreement]] = {}
         self._force: dict[str, Force | str] = {}
         for path in sorted(files):
-            if path.endswith(".yaml") and not path.startswith(ENDED):
+            if path.endswith(".yaml") and not path.endswith(ENDED):
                 found = read_document(Agreement, path, files[path])
                 self._read[self.iri(found)] = _File(path, files[path], found)
                 self._versions.setdefault(found.agreement, []).append(found)

@@ -259,7 +259,7 @@ class Agreement(Document):
 
 
 class Ending(Document):
-    """``agreements/ended/*.yaml``: that one party has ended an agreement's version.
+    """``agreements/*.ended.yaml``: that one party has ended an agreement's version.
 
     From ``at`` nothing more is sealed under it; what was sealed before is received until its
     ``drain`` has passed. It is in force once the party ``by`` which it is has approved the file.

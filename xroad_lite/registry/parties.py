@@ -54,7 +54,9 @@ class Parties:
         self._groups = {str(GroupId(one.group)): one for one in groups}
         self._of_member: dict[str, list[str]] = {}
         self._standing: dict[str, frozenset[str]] = {}
+        self._members: dict[str, Member] = {}
         for member in members:
+            self._members[member.member] = member
             for one in member.subsystems:
                 identifier = SubsystemId.parse(f"{member.member}/{_escaped(one.code)}")
                 self._parties[str(identifier)] = Party(member, one)
@@ -88,6 +90,17 @@ class Parties:
             if self.knows(party):  # strangers are not remembered
                 self._standing[party] = found
         return found
+
+    def approvers(self, party: str, lead: list[CertificateEntry]) -> list[CertificateEntry]:
+        """Whose keys approve agreements for a party: its member's; the lead's for its groups."""
+        named = parse_party(party)
+        if isinstance(named, GroupId):
+            if named.subsystem is None:
+                return lead
+            named = named.subsystem
+        member = named if isinstance(named, MemberId) else named.member
+        found = self._members.get(str(member))
+        return found.agreement_certificates if found else []
 
     def _stands_for(self, party: str) -> Iterable[str]:
         named = parse_party(party)

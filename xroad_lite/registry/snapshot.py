@@ -16,10 +16,20 @@ from typing import Any, Self
 from xroad_lite import strict_json, times
 from xroad_lite.errors import KeysError, RegistryError
 from xroad_lite.keys import RevocationList, Trust, read_certificates, read_revocation_list
+from xroad_lite.registry.agreements import FOLDER as AGREEMENTS
+from xroad_lite.registry.agreements import Agreements, Approval, Force
 from xroad_lite.registry.documents import read_document, read_json
 from xroad_lite.registry.edition import Edition, Role
 from xroad_lite.registry.linking import linked
-from xroad_lite.registry.models import Agreement, Group, Instance, Member, Reference, Subject
+from xroad_lite.registry.models import (
+    Agreement,
+    CertificateEntry,
+    Group,
+    Instance,
+    Member,
+    Reference,
+    Subject,
+)
 from xroad_lite.registry.parties import Parties, Party
 from xroad_lite.registry.purposes import PATH as PURPOSES_PATH
 from xroad_lite.registry.purposes import Purposes
@@ -154,29 +164,38 @@ class Snapshot:
         return self.parties.subsystems
 
     @cached_property
+    def _agreements(self) -> Agreements:
+        files = dict(self._below(AGREEMENTS, (".yaml", ".jws")))
+        return Agreements(files, self.instance.base, self._approvers)
+
+    def _approvers(self, party: str) -> list[CertificateEntry]:
+        return self.parties.approvers(party, self.instance.agreement_certificates)
+
+    @property
     def agreements(self) -> tuple[Agreement, ...]:
         """All agreements, by file name."""
-        return tuple(
-            read_document(Agreement, path, data)
-            for path, data in self._below("agreements/", ".yaml")
-        )
+        return self._agreements.all
 
     def agreement_iri(self, agreement: Agreement) -> str:
         """The name by which a seal refers to an agreement's version."""
-        return f"{self.instance.base}agreements/{agreement.agreement}/{agreement.version}"
-
-    @cached_property
-    def _agreements(self) -> dict[str, Agreement]:
-        return {self.agreement_iri(one): one for one in self.agreements}
+        return self._agreements.iri(agreement)
 
     def agreement(self, iri: str) -> Agreement | None:
         """The agreement version with this IRI, if it is here."""
         return self._agreements.get(iri)
 
+    def approvals(self, agreement: Agreement) -> list[Approval]:
+        """What each party says of an agreement."""
+        return self._agreements.approvals(agreement)
+
+    def force(self, agreement: Agreement) -> Force | str:
+        """When an agreement is in force; or, as a sentence, why it never is."""
+        return self._agreements.force(agreement)
+
     @cached_property
     def _by_provider(self) -> dict[tuple[str, str, str], list[Agreement]]:
         index: dict[tuple[str, str, str], list[Agreement]] = {}
-        for _, one in sorted(self._agreements.items()):
+        for one in sorted(self.agreements, key=self.agreement_iri):
             for provider in self.parties.standing(one.provider):
                 for type_ in one.types:
                     index.setdefault((one.operation, provider, type_), []).append(one)

@@ -22,7 +22,7 @@ MAX_BYTES: Final = 256 * 1_048_576
 """How many bytes its documents may have together."""
 MAX_PATH_BYTES: Final = 255
 ENDINGS: Final = frozenset(
-    {".yaml", ".json", ".avsc", ".ttl", ".tsv", ".rdf", ".pem", ".crl", ".der"}
+    {".yaml", ".json", ".avsc", ".ttl", ".tsv", ".rdf", ".pem", ".crl", ".der", ".jws"}
 )
 """Endings of documents; all other files are left where they are."""
 

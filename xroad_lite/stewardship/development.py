@@ -6,15 +6,18 @@ real instance has, so they are a place to start from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from xroad_lite import times
-from xroad_lite.identifiers import SubsystemId
-from xroad_lite.registry import RegistryFolder, Snapshot
+from xroad_lite.envelope.jws import APPROVAL, sign_detached
+from xroad_lite.errors import IdentifierError
+from xroad_lite.identifiers import GroupId, MemberId, SubsystemId, parse_party
+from xroad_lite.registry import RegistryFolder, Snapshot, read_source
+from xroad_lite.registry.agreements import CONSUMER, ENDED, FOLDER, PROVIDER, approval_path
 from xroad_lite.registry.folder import TIMESTAMP
 from xroad_lite.registry.metadata import metadata_path
 from xroad_lite.registry.models import Lives
@@ -53,6 +56,9 @@ class DevelopmentInstance:
         self._transport = transport
         self.authority = Authority.create(f"{instance} development CA", now=now)
         self._members: dict[str, dict[str, Any]] = {}
+        self._identities: dict[str, Identity] = {}
+        lead = SubsystemId.parse(f"{instance}/GOV/LEAD/agreements")
+        self._lead = self.authority.issue(lead, now=now)
         self.keys = RoleKeys()
         """Every key of the registry's roles, kept in ``keys/`` too."""
         self.source = folder / "source"
@@ -65,6 +71,7 @@ class DevelopmentInstance:
                 "base": self.base,
                 "title": {"en": "A development instance", "es": "Una instancia de desarrollo"},
                 "authorities": ["authorities/development.pem"],
+                "agreement_certificates": [{"sha256": self._lead.sha256}],
                 "lives": dict.fromkeys(Lives.model_fields, _TEN_YEARS),
             },
         )
@@ -92,8 +99,10 @@ class DevelopmentInstance:
                 "name": dict(title),
                 "contact": f"interoperability@{identifier.member_code.lower()}.example",
                 "subsystems": [],
+                "agreement_certificates": [{"sha256": identity.sha256}],
             },
         )
+        self._identities.setdefault(str(identifier.member), identity)
         member["subsystems"].append(
             {
                 "code": identifier.subsystem_code,
@@ -141,12 +150,46 @@ class DevelopmentInstance:
             {key: value for key, value in document.items() if value is not None},
         )
 
+    def approvals(self, documents: Mapping[str, bytes]) -> dict[str, bytes]:
+        """The approvals, by path, of every agreement and ending in ``documents``, by all parties.
+
+        Each member's first subsystem's key approves for it; the lead agency's for groups.
+        """
+        found = {}
+        for path, data in documents.items():
+            if path.startswith(FOLDER) and path.endswith(".yaml"):
+                for role, identity in self._approvers(path, documents):
+                    found[approval_path(path, role)] = sign_detached(
+                        data, identity.signer, APPROVAL, issued_at=int(self._now)
+                    )
+        return found
+
+    def _approvers(
+        self, path: str, documents: Mapping[str, bytes]
+    ) -> Iterator[tuple[str, Identity]]:
+        """Each role with the identity that approves for it, as far as the document can be read."""
+        agreement = path.removesuffix(ENDED) + ".yaml" if path.endswith(ENDED) else path
+        for role in (PROVIDER, CONSUMER):
+            try:
+                party = parse_party(yaml.safe_load(documents[agreement])[role])
+            except (KeyError, TypeError, AttributeError, yaml.YAMLError, IdentifierError):
+                continue
+            if isinstance(party, GroupId):
+                member = party.subsystem.member if party.subsystem else None
+            else:
+                member = party if isinstance(party, MemberId) else party.member
+            identity = self._lead if member is None else self._identities.get(str(member))
+            if identity is not None:
+                yield role, identity
+
     def publish(self, now: float | None = None, *, expires_in: float = _YEAR) -> Snapshot:
-        """Check and publish what the documents say now, as the next snapshot.
+        """Approve, check and publish what the documents say now, as the next snapshot.
 
         In a development instance nobody stamps the time every day: what is signed holds a year.
         """
         now = self._now if now is None else now
+        for path, approval in self.approvals(read_source(self.source)).items():
+            self._write(path, approval)
         online = f"PT{expires_in:.0f}S"
         lives = Lives(root=_TEN_YEARS, roles=_TEN_YEARS, snapshot=online, timestamp=online)
         folder = RegistryFolder(self.folder / "registry")

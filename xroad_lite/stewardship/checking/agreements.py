@@ -7,9 +7,17 @@ from itertools import product
 from typing import Final
 
 from xroad_lite import times
-from xroad_lite.errors import SchemaError, XRoadError
+from xroad_lite.errors import RegistryError, SchemaError, XRoadError
 from xroad_lite.identifiers import MessageType, SubsystemId, percent_encoded
 from xroad_lite.policy import PUBLISH, REQUEST
+from xroad_lite.registry.agreements import (
+    ENDED,
+    FOLDER,
+    Agreements,
+    Approval,
+    approval_path,
+    ending_path,
+)
 from xroad_lite.registry.models import Agreement, Subject
 from xroad_lite.registry.yaml_values import Path
 from xroad_lite.schema import missing_for_projection
@@ -44,6 +52,45 @@ def check_agreements(reading: Reading) -> Iterator[Finding]:
         yield from _services(reading, path, agreement)
         for type_, pointers in agreement.fields_.items():
             yield from _fields(reading, path, agreement, type_, pointers, declared)
+    yield from _approvals(reading)
+
+
+def _approvals(reading: Reading) -> Iterator[Finding]:
+    """Who has not approved, and approvals and endings that do not hold."""
+    lead = reading.instance.agreement_certificates if reading.instance else []
+    sound = {path for path, _ in reading.agreements}
+    files = {
+        path: data
+        for path, data in reading.files.items()
+        if path in sound or (path.startswith(FOLDER) and path.endswith((ENDED, ".jws")))
+    }
+    agreements = Agreements(files, reading.base, lambda one: reading.parties.approvers(one, lead))
+    for path, agreement in reading.agreements:
+        for one in agreements.approvals(agreement):
+            yield from _approval(reading, path, one)
+        try:
+            ended = agreements.ending(agreement)
+        except RegistryError as error:
+            yield Finding(path, error.code, error.message)
+        else:
+            if ended is not None:
+                where = ending_path(agreement.agreement, agreement.version)
+                yield from _approval(reading, where, ended[1])
+
+
+def _approval(reading: Reading, path: str, approval: Approval) -> Iterator[Finding]:
+    if approval.given:
+        return
+    file = approval_path(path, approval.role)
+    there = file in reading.files
+    yield Finding(
+        file if there else path,
+        "registry.approval" if there else "registry.not_approved",
+        f"the {approval.role}, {approval.party}, {approval.problem}"
+        + ("" if there else ": until then it is not in force"),
+        "wrong" if there else "warning",
+        hint=f"approve it with: xroad-lite agreement sign {path}",
+    )
 
 
 def _parties(reading: Reading, path: str, agreement: Agreement) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
-from xroad_lite.registry.models import Agreement, Document, Group, Member, Subject
+from xroad_lite.registry.models import Agreement, Document, Ending, Group, Member, Subject
 from xroad_lite.registry.source import ENDINGS
 from xroad_lite.stewardship.checking.findings import Finding
 
@@ -18,7 +18,8 @@ VERSION: Final = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/([1-9][0-9]{0,5}
 MODELS: Final[tuple[tuple[re.Pattern[str], type[Document]], ...]] = (
     (re.compile(r"members/.+\.yaml"), Member),
     (re.compile(r"groups/.+\.yaml"), Group),
-    (re.compile(r"agreements/.+\.yaml"), Agreement),
+    (re.compile(r"agreements/.+\.ended\.yaml"), Ending),
+    (re.compile(r"agreements/(?!.+\.ended\.yaml).+\.yaml"), Agreement),
     (SUBJECT, Subject),
 )
 """YAML documents of which there are many, with what they are read as."""
@@ -29,6 +30,7 @@ _READ: Final = (
     r"schemas/[a-z0-9-]+/[a-z0-9-]+/examples/.+\.json",
     r"vocabularies/(.+\.(ttl|tsv)|purposes\.yaml)",
     r"(members|groups|agreements)/.+\.yaml",
+    r"agreements/.+\.yaml\.(provider|consumer)\.jws",
     r"(authorities|intermediates|crls|certificates|timestamping|services)/.+",
 )
 _KNOWN: Final = re.compile("|".join(f"(?:{one})" for one in _READ))

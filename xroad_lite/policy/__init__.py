@@ -1,0 +1,23 @@
+"""May this message pass? Decides by one agreement of one snapshot, and says why; deny by default.
+
+Does not read clocks or the seal: the exchange says who sends what, when and for which purpose.
+"""
+
+from __future__ import annotations
+
+from xroad_lite.policy.deciding import Step, decide, explain
+from xroad_lite.policy.finding import find, projection
+from xroad_lite.policy.rules import ERROR_TYPE, PUBLISH, REPLY, REQUEST, Movement
+
+__all__ = [
+    "ERROR_TYPE",
+    "PUBLISH",
+    "REPLY",
+    "REQUEST",
+    "Movement",
+    "Step",
+    "decide",
+    "explain",
+    "find",
+    "projection",
+]
