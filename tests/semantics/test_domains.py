@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from semantic_cases import bundled, schema
+from semantic_cases import BOUND, OWN, bundled, messages, schema
 
 USEFUL = {
     ("business/company", "tax/company"): {
@@ -93,3 +93,35 @@ def test_a_pupil_becomes_the_child_of_a_household() -> None:
             "postcode": "3460000",
         },
     }
+
+
+@pytest.mark.parametrize("source", OWN)
+def test_what_is_exact_comes_back(source: str) -> None:
+    """From each example to every other domain and back: exact fields are what they were."""
+    for target in (*BOUND, *OWN):
+        there, back = bundled(source, target), bundled(target, source)
+        exact = [field for field in there.report.target if field.status == "exact"]
+        for message in messages(source, 2):
+            again = back.apply(there.apply(message).value).value
+            for field in exact:
+                [pointer] = field.sources
+                if pointer.count("/") == 1:
+                    assert again.get(pointer[1:]) == message.get(pointer[1:]), (target, pointer)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        ("education/enrolment", "citizens/person", "welfare/allowance"),
+        ("customs/declaration", "business/company", "tax/company"),
+        ("public-works/contract", "business/company", "tax/company"),
+    ],
+    ids="->".join,
+)
+def test_a_way_through_a_registry_is_the_way_itself(way: tuple[str, str, str]) -> None:
+    """Composition: what is derived at once says all that the two steps say."""
+    first, middle, last = way
+    for message in messages(first, 2):
+        stepwise = bundled(middle, last).apply(bundled(first, middle).apply(message).value).value
+        whole = bundled(first, last).apply(message).value
+        assert stepwise.items() <= whole.items()

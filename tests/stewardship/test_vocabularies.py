@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xroad_lite.errors import ConfigurationError
 from xroad_lite.stewardship import bundled_files
 from xroad_lite.stewardship.checking import check_registry
 from xroad_lite.stewardship.checking.findings import Finding
@@ -397,3 +399,11 @@ def test_a_term_that_nobody_declares_does_not_count() -> None:
     [one] = score(files)
     assert one.share == 0.0
     assert one.unbound[0].reason == "unknown term https://example.org/a#birthDate"
+
+
+def test_without_pyshacl_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra; all else that registry check asks does without it."""
+    monkeypatch.setitem(sys.modules, "pyshacl", None)
+    with pytest.raises(ConfigurationError, match="pyshacl") as caught:
+        checked(declared("a:x"))
+    assert caught.value.hint == "install it with: pip install 'xroad-lite[steward]'"
