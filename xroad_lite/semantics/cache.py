@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple
 from typing import Any, Final
 
@@ -13,7 +13,34 @@ from xroad_lite.semantics.reconcile import by_target
 from xroad_lite.semantics.values import Cell, Fault, Function, Path, Selection, Step, Term
 from xroad_lite.semantics.vocabulary import Vocabulary
 
-_FORM: Final = 2
+_FORM: Final = 3
+
+
+class _Terms(Mapping[str, Term]):
+    """The terms of a cache, each read from its row when it is asked for: most never are.
+
+    A row is JSON text, so that the collector of garbage has nothing to look at in thousands.
+    """
+
+    __slots__ = ("_kinds", "_rows")
+
+    def __init__(self, rows: dict[str, str], kinds: list[frozenset[str]]) -> None:
+        if not isinstance(rows, dict):
+            raise TypeError("the terms of a cache are no table")
+        self._rows, self._kinds = rows, kinds
+
+    def __getitem__(self, iri: str) -> Term:
+        kind, labels, file = orjson.loads(self._rows[iri])
+        return Term(iri, self._kinds[kind], tuple((tag, text) for tag, text in labels), file)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, iri: object) -> bool:
+        return iri in self._rows
 
 
 def frozen(vocabulary: Vocabulary) -> bytes:
@@ -25,10 +52,10 @@ def frozen(vocabulary: Vocabulary) -> bytes:
             "form": _FORM,
             "digest": vocabulary.digest,
             "kinds": [sorted(kind) for kind in kinds],
-            "terms": [
-                [term.iri, numbers[term.kinds], list(map(list, term.labels)), term.file]
-                for term in vocabulary.terms.values()
-            ],
+            "terms": {
+                iri: orjson.dumps([numbers[term.kinds], term.labels, term.file]).decode()
+                for iri, term in vocabulary.terms.items()
+            },
             "cells": [_cell_row(cell) for cell in vocabulary.cells],
             "notations": vocabulary.notations,
             "matches": vocabulary.matches,
@@ -51,10 +78,7 @@ def thawed(data: bytes, digest: str) -> Vocabulary:
         cells = tuple(map(_cell, tables["cells"]))
         return Vocabulary(
             digest=digest,
-            terms={
-                iri: Term(iri, kinds[kind], tuple([(lang, text) for lang, text in labels]), file)
-                for iri, kind, labels, file in tables["terms"]
-            },
+            terms=_Terms(tables["terms"], kinds),
             cells=cells,
             notations=tables["notations"],
             matches=tables["matches"],
