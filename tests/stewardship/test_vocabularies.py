@@ -308,6 +308,20 @@ def test_turtle_that_is_none_hides_no_other_fault() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("turtle", "line", "message"),
+    [
+        ("a:x a owl:Class ;\n  rdfs:label", 15, "is not Turtle: the file ends within a statement"),
+        ("a:x a\n\nq:y .", 16, 'is not Turtle: bad syntax (Prefix "q:" not bound)'),
+        ("a:x a:y " + "[ a:y " * 20_000, 0, "is not Turtle: it is nested too deep"),
+    ],
+)  # fmt: skip
+def test_turtle_that_is_none_says_where(turtle: str, line: int, message: str) -> None:
+    """The line, and what is wrong there, in words."""
+    [found] = checked(turtle)
+    assert (found.line, found.message) == (line, message)
+
+
 HOSTILE = {
     "nested nodes": "a:x a:y " + "[ a:y " * 20_000 + "]" * 20_000 + " .",
     "nested lists": "a:x a:y " + "( " * 20_000 + ")" * 20_000 + " .",

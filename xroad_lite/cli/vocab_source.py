@@ -58,7 +58,7 @@ def files_of(source: Path | None) -> dict[str, bytes]:
         raise ConfigurationError(
             "config.source",
             f"{root} has neither schemas/ nor vocabularies/",
-            hint="give the registry's source directory with --source",
+            hint="name the registry's source directory",
         )
     return found
 

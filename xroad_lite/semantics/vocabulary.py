@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import difflib
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,6 +26,7 @@ MAPPINGS: Final = "vocabularies/mappings/"
 MAX_BYTES: Final = 24 * 1024 * 1024
 """Of all files together: some 90,000 codes in three languages, and 2 GB of memory to read them."""
 _NEAR: Final = 0.6
+_SYNTAX: Final = re.compile(r"at line (\d+) of <[^>]*>: Bad syntax \((.*?)\) at \^")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +164,21 @@ def parsed(path: str, data: bytes) -> Graph:
     try:
         graph.parse(data=data, format="turtle", publicID=f"urn:file:{path}")
     except (Exception, RecursionError) as error:  # noqa: BLE001 - rdflib raises what it likes
-        reason = " ".join(str(error).split())[:300]
+        reason = _reason(error, data)
         raise SemanticsError("semantics.turtle", f"{path} is not Turtle: {reason}") from None
     return graph
+
+
+def _reason(error: BaseException, data: bytes) -> str:
+    """What rdflib means: the line, where it says one, and what is wrong there."""
+    said = " ".join(str(error).split())[:300]
+    if found := _SYNTAX.search(said):
+        return f"line {found[1]}: bad syntax ({found[2]})"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, IndexError):
+        return f"line {len(data.rstrip().splitlines())}: the file ends within a statement"
+    return said
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ FOLDER: Final = "vocabularies/"
 DCT_TITLE: Final = "http://purl.org/dc/terms/title"
 _SUFFIXES: Final = (".ttl", ".tsv")
 _MAX_MESSAGE: Final = 500
-_SYNTAX: Final = re.compile(r" at line (\d+) of <[^>]*>: Bad syntax \((.*?)\) at \^")
+_LINE: Final = re.compile(r": line (\d+): ")
 _PREFIX: Final = re.compile(rb"^(?:@prefix|PREFIX)[ \t]+([\w-]*):[ \t]*<([^>\s]*)>", re.M | re.I)
 _SUBJECT: Final = re.compile(rb"^(?:<([^>\s]*)>|([\w-]*):([^\s;,]+))(?=\s)", re.M)
 
@@ -149,11 +149,17 @@ def _read(wanted: tuple[tuple[str, bytes], ...]) -> Words:
 
 
 def _refused(path: str, error: SemanticsError) -> Finding:
-    found = _SYNTAX.search(error.message)
-    if found is None:
-        return Finding(path, error.code, error.message.removeprefix(f"{path} "), hint=error.hint)
-    message = f"is not Turtle: bad syntax ({found[2]})"
-    return Finding(path, error.code, message, line=int(found[1]), column=1)
+    message = error.message.removeprefix(f"{path} ")
+    found = _LINE.search(message)
+    line = int(found[1]) if found else 0
+    return Finding(
+        path,
+        error.code,
+        _LINE.sub(": ", message, count=1),
+        hint=error.hint,
+        line=line,
+        column=1 if line else 0,
+    )
 
 
 def _subjects(data: bytes) -> dict[str, int]:
