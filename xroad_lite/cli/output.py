@@ -88,6 +88,8 @@ def paragraph(markup: str, indent: int = 0, hanging: int = 2) -> None:
     text = Text.from_markup(markup)
     width = max(24, out.width - indent - hanging)
     first, *rest = text.wrap(out, width, overflow="fold")
+    for line in (first, *rest):
+        line.rstrip()
     out.print(" " * indent, first, sep="", highlight=False)
     for line in rest:
         out.print(" " * (indent + hanging), line, sep="", highlight=False)
