@@ -10,6 +10,7 @@ import typer
 
 from xroad_lite import __version__
 from xroad_lite.cli import (
+    catalogue,
     log_meaning,
     output,
     publishing,

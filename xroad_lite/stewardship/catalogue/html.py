@@ -135,7 +135,8 @@ def _subsystem(catalogue: Catalogue, member: Member, subsystem: Subsystem) -> st
 def _answer(catalogue: Catalogue, offer: ServiceOffer) -> str:
     service = offer.service
     if service.request is not None and service.response is not None:
-        return f": {_type_link(catalogue, service.request)} → {_type_link(catalogue, service.response)}"
+        asked, answered = service.request, service.response
+        return f": {_type_link(catalogue, asked)} → {_type_link(catalogue, answered)}"
     return "".join(
         f" <code>{escaped(one.method)} {escaped(one.path)}</code>" for one in service.endpoints
     )

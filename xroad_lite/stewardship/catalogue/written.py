@@ -11,6 +11,7 @@ from xroad_lite.stewardship.catalogue.page_parts import WORDS
 
 LANGUAGES: Final = ("en", "es", "pt")
 """The languages that a reader can choose; what is not said in one is shown as it is said."""
+_NEXT: Final = {"en": "en", "es": "pt", "pt": "es"}
 
 
 def escaped(text: str) -> str:
@@ -22,7 +23,7 @@ def spoken(texts: Mapping[str, str]) -> str:
     """A text in the language that the reader chooses, else in the first in which it is said."""
     shown: dict[tuple[str, str], list[str]] = {}
     for tag in LANGUAGES:
-        own = tag if texts.get(tag) else next((one for one, said in texts.items() if said), tag)
+        own = next((one for one in (tag, _NEXT[tag], *texts) if texts.get(one)), tag)
         shown.setdefault((own, texts.get(own, "")), []).append(tag)
     return "".join(
         f'<span class="l" data-l="{" ".join(tags)}" lang="{escaped(own)}">{escaped(said)}</span>'
