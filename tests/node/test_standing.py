@@ -21,6 +21,11 @@ from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Clock, Tamperer
 NOW = 1_790_000_000.0
 QUERY = "citizens.person-query"
 ASKED = {"codigoPersonal": "EX-1"}
+REGISTERED = ASKED | {
+    "identificadorNacimiento": "B-1",
+    "fechaNacimiento": "2026-03-14",
+    "fechaInscripcion": "2026-03-20",
+}
 PERSON = ASKED | {"identificadorNacimiento": "B-1", "fechaNacimiento": "2026-03-14"}
 
 
@@ -221,3 +226,53 @@ def test_requests_are_refused_in_maintenance(of, two):
     two.clock.turn(61)
     with working(two.civil):
         assert two.health.request(CIVIL, QUERY, ASKED).body == PERSON
+
+
+# a key that nobody would believe
+
+
+def test_what_every_receiver_would_refuse_is_not_sealed(two, seen):
+    """Not listed, or revoked: publishing says so by check 3, and nothing is lost."""
+    digest = read_certificate(two.health._sender.signer.chain[0]).sha256
+    revoked = {"sha256": digest, "revoked": {"at": times.to_text(two.clock())}}
+    for entries_, code in (([], "identity.unlisted_certificate"), ([revoked], "identity.revoked")):
+        changed(two, "health", certificates=entries_)
+        adopted(two)
+        with pytest.raises(RefusedError) as caught:
+            two.health.publish("health.birth", BIRTH)
+        assert (caught.value.check, caught.value.code) == (3, code)
+        assert "keys list" in caught.value.hint
+        assert two.health.status()["outbox"]["waiting"] == 0
+    changed(two, "health", certificates=[{"sha256": digest}])
+    adopted(two)
+    two.health.publish("health.birth", BIRTH)
+    two.settle()
+    assert len(seen) == 1
+
+
+def test_a_handler_that_cannot_answer_for_its_key_is_not_to_blame(two, monkeypatch):
+    """Its message waits, without attempts counted, until the registry lists a key again."""
+    handled = []
+
+    @two.civil.subscribe("health.birth")
+    def register(message):
+        message.publish("citizens.birth-registered", REGISTERED)
+        handled.append(message.attempt)
+
+    digest = read_certificate(two.civil._sender.signer.chain[0]).sha256
+    two.health.publish("health.birth", BIRTH)
+    two.health.step()
+    changed(two, "civil", certificates=[])
+    two.clock.turn(6)
+    said = []
+    two.civil._talk = said.append
+    monkeypatch.setattr(two.civil._closing, "wait", lambda _: None)  # in trouble it rests a second
+    for _ in range(8):
+        two.civil.step()
+    assert handled == []
+    assert any("identity.unlisted_certificate" in text for text in said)
+    assert (two.civil.status()["inbox"], two.civil.status()["dead"]) == (1, 0)
+    changed(two, "civil", certificates=[{"sha256": digest}])
+    adopted(two, two.civil)
+    two.settle()
+    assert handled == [1]

@@ -232,7 +232,6 @@ def _public(keyring: Keyring, pair: Pair) -> PublicKey:
 
 
 def _snapshot(settings: Settings) -> Snapshot | None:
-
     try:
         return settings.registry_client().newest(time.time())
     except XRoadError:

@@ -18,7 +18,7 @@ From = Annotated[
     str | None,
     typer.Option(
         "--passphrase-from",
-        help="env:NAME, file:PATH, fd:NUMBER or prompt:. Left out: XROAD_LITE_PASSPHRASE, else the "
+        help="env:NAME, file:PATH, fd:NUMBER or prompt. Left out: XROAD_LITE_PASSPHRASE, else the "
         "terminal.",
         envvar="XROAD_LITE_PASSPHRASE_FROM",
     ),
@@ -49,7 +49,7 @@ def asked(
     def ask() -> bytes | None:
         found = given()
         if found is None and source is None and sys.stdin.isatty():
-            return passphrase_from("prompt:", prompt=what)()
+            return passphrase_from("prompt", prompt=what)()
         return found
 
     return ask
@@ -73,7 +73,7 @@ def chosen(
             "a new key is encrypted, and no passphrase was given",
             hint=f"set {variable}, or --passphrase-from file:PATH, or say --no-passphrase",
         )
-    typed = source == "prompt:" or (source is None and not os.environ.get(variable))
-    if confirm and typed and asked("prompt:", what="The same again: ")() != found:
+    typed = source == "prompt" or (source is None and not os.environ.get(variable))
+    if confirm and typed and asked("prompt", what="The same again: ")() != found:
         raise KeysError("keys.passphrase", "the two passphrases differ: type the same twice")
     return found

@@ -7,6 +7,7 @@ of the checks is written once, in ``checks``.
 from __future__ import annotations
 
 from xroad_lite.exchange.compiled import check_readable
+from xroad_lite.exchange.identity import check_own
 from xroad_lite.exchange.incoming import read_again, receive
 from xroad_lite.exchange.judgement import (
     NAMES,
@@ -33,6 +34,7 @@ __all__ = [
     "Receiving",
     "Result",
     "Verdict",
+    "check_own",
     "check_readable",
     "check_ready",
     "prepare",

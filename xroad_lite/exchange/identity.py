@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from xroad_lite import times
-from xroad_lite.errors import KeysError, RegistryError
+from xroad_lite.errors import KeysError, RefusedError, RegistryError
 from xroad_lite.keys import Revoked, read_certificate
 from xroad_lite.registry import Party, Snapshot
 from xroad_lite.registry.models import CertificateEntry
@@ -83,6 +83,16 @@ def standing(snapshot: Snapshot, source: str, chain: tuple[bytes, ...], at: floa
         known.clear()
     known[(source, chain)] = found
     return found
+
+
+def check_own(snapshot: Snapshot, me: str, chain: tuple[bytes, ...], now: float) -> None:
+    """Refuse, by check 3, to seal what every receiver would refuse for its certificate."""
+    try:
+        standing(snapshot, me, chain, now).check_revoked(now, None)
+    except (KeysError, RegistryError) as error:
+        raise RefusedError(
+            3, error.code, error.message, hint="see this node's keys: xroad-lite keys list"
+        ) from None
 
 
 def _entry(snapshot: Snapshot, party: Party, source: str, der: bytes) -> CertificateEntry:

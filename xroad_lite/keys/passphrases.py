@@ -1,7 +1,7 @@
 """Where a passphrase or PIN comes from; never from a command line, which others can read.
 
 A source is ``env:NAME``, ``file:PATH`` (its first line), ``fd:NUMBER`` (an open descriptor), or
-``prompt:`` on a terminal.
+``prompt`` on a terminal.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def passphrase_from(
 
     ``KeysError`` ``keys.passphrase`` when the source is none, or holds nothing.
     """
-    kind, colon, rest = source.partition(":")
+    kind, _, rest = source.partition(":")
     read = _SOURCES.get(kind)
-    if read is None or not colon:
+    if read is None:
         raise KeysError(
             "keys.passphrase",
             f"got the passphrase source {kind!r:.20}: expected env:NAME, file:PATH, fd:NUMBER "
-            "or prompt:",
+            "or prompt",
         )
     return cache(lambda: read(rest, prompt))
 

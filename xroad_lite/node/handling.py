@@ -253,6 +253,8 @@ def _is_ours(error: Exception) -> bool:
     """Whether no handler is to blame: disk, registry, key or a full outbox stop everything."""
     if isinstance(error, LogError | RegistryError | KeysError):
         return True
+    if isinstance(error, RefusedError):  # the registry here has expired, or lists no key of ours
+        return error.check in (2, 3)
     return isinstance(error, TransportError) and error.code == "transport.outbox_full"
 
 

@@ -24,7 +24,15 @@ from xroad_lite.errors import (
     RequestError,
     TransportError,
 )
-from xroad_lite.exchange import Draft, Judgement, Ready, check_readable, prepare, read_again
+from xroad_lite.exchange import (
+    Draft,
+    Judgement,
+    Ready,
+    check_own,
+    check_readable,
+    prepare,
+    read_again,
+)
 from xroad_lite.identifiers import MessageType, SubsystemId, new_message_id
 from xroad_lite.messagelog import Store
 from xroad_lite.node.courier import Courier
@@ -41,7 +49,7 @@ from xroad_lite.transports import REPLIES, open_transport
 
 _H = TypeVar("_H", bound=Handler)
 _IDLE_SECONDS = 0.5
-_TROUBLE = TransportError, LogError, RegistryError, KeysError
+_TROUBLE = TransportError, LogError, RegistryError, KeysError, RefusedError
 _TROUBLE_SECONDS = 1.0
 _PURGE_SECONDS = 60.0
 _DAY = 86_400.0
@@ -360,6 +368,7 @@ class Node:
         now = self.now()
         known = self._registry.known
         ready = prepare(draft, known.current, self._me, now, new_message_id(now), known.fresh_until)
+        check_own(known.current, self._me, self._sender.signer.chain, now)
         self._sender.check(ready)
         return ready
 
