@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import json
 import os
 import random
 import time
@@ -411,3 +412,22 @@ def test_projection_keeps_a_record_complete() -> None:
         PERSON, ["/id", "/names/*/none"], kind="avro", resources=RESOURCES
     ) == ("/at", "/born", "/code", "/names/*/family")
     assert project(PERSON, "avro", ANA, [], resources=RESOURCES).get("code") is None
+
+
+def test_defaults_are_read_as_values() -> None:
+    """A field that the writer lacks gets bytes and dates, not what stands in the schema."""
+    old = compile_schema({"type": "record", "name": "R", "fields": []}, "avro")
+    document = {
+        "type": "record",
+        "name": "R",
+        "fields": [
+            {"name": "data", "type": "bytes", "default": "\u00ff"},
+            {"name": "day", "type": {"type": "int", "logicalType": "date"}, "default": 1},
+        ],
+    }
+    kept = json.dumps(document)
+    new = compile_schema(document, "avro")
+    assert json.dumps(document) == kept
+    value = new.decode_from(old.encode({}), old)
+    assert value == {"data": b"\xff", "day": datetime.date(1970, 1, 2)}
+    assert new.validate(value) == []

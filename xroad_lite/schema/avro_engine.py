@@ -101,10 +101,26 @@ def compile_avro(document: Any, resources: Mapping[str, Any]) -> AvroEngine:
     root = documents.read(document)
     check_widths(root)
     fill_defaults(root)
-    return AvroEngine(root, Scanner(root), _parsed(documents.order))
+    return AvroEngine(root, Scanner(root), _parsed(documents))
 
 
-def _parsed(documents: list[Any]) -> Any:
+def _give_values(parsed: Any, named: Mapping[str, AvroType]) -> None:
+    """Defaults as values, since fastavro hands out what stands in the schema: text for bytes."""
+    pending = [parsed]
+    while pending:
+        schema = pending.pop()
+        if isinstance(schema, list):
+            pending.extend(schema)
+        elif isinstance(schema, dict):
+            pending.extend(schema[word] for word in ("type", "items", "values") if word in schema)
+            of = named.get(str(schema.get("name")))
+            for item in schema.get("fields", ()):
+                pending.append(item["type"])
+                if of is not None and "default" in item and item["name"] in of.fields:
+                    item["default"] = of.fields[item["name"]].value
+
+
+def _parsed(documents: AvroDocuments) -> Any:
     """The last of the documents as fastavro knows it, with the names of those before."""
     import fastavro
     from fastavro.schema import SchemaParseException
@@ -112,8 +128,9 @@ def _parsed(documents: list[Any]) -> Any:
     named: dict[str, Any] = {}
     parsed: Any = None
     try:
-        for document in documents:
+        for document in documents.order:
             parsed = fastavro.parse_schema(document, named, _force=True, _ignore_default_error=True)
+            _give_values(parsed, documents.named)
     except (SchemaParseException, *_UNREADABLE) as error:
         raise SchemaError("schema.invalid", f"the schema is no Avro: {error}") from None
     return parsed

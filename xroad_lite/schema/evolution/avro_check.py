@@ -159,7 +159,10 @@ class _Walk:
             fitting = [other for other in reading if self._is_compatible(other, branch)]
             if fitting:
                 alike = [other for other in fitting if other.type == branch.type]
-                self.compare((alike or fitting)[0], branch, path)
+                reads = (alike or fitting)[0]
+                if reader.type == "union" and _logical(branch) and not _logical(reads):
+                    self._add("logical_type_changed", path, f"{_logical(branch)} became {reads}")
+                self.compare(reads, branch, path)
             elif len(near := [other for other in reading if other.type == branch.type]) == 1:
                 self.compare(near[0], branch, path)
             else:
@@ -167,10 +170,12 @@ class _Walk:
 
     def _compare_logical(self, reader: Any, writer: Any, path: tuple[str, ...]) -> None:
         mine, other = _logical(reader), _logical(writer)
-        if not mine or not other or reader.type != writer.type:
-            return
-        if mine != other:
+        promoted = reader.type != writer.type and "union" not in (reader.type, writer.type)
+        if mine and other and mine != other:
             self._add("logical_type_changed", path, f"{other} became {mine}")
+        elif promoted and mine != other:
+            names = [name or schema.type for name, schema in ((other, writer), (mine, reader))]
+            self._add("logical_type_changed", path, f"{names[0]} became {names[1]}")
         elif mine == "decimal" and _narrowed(reader, writer):
             self._add(
                 "logical_type_changed",
