@@ -27,7 +27,7 @@ from slow_reasoning import Contradiction, Reasoning, Template
 from slow_road import SlowRoad, comparable, known
 
 from xroad_lite.errors import SemanticsError
-from xroad_lite.semantics import load_vocabulary, translator
+from xroad_lite.semantics import Translator, load_vocabulary, translator
 
 CODES = (
     PREFIXES
@@ -438,7 +438,33 @@ def test_random_worlds_equal_the_slow_road(drawn: tuple[World, list[Any]]) -> No
     fast = translator(source, target, load_vocabulary(known_to_both))
     assert {field.status for field in fast.report.source} <= {"kept", "dropped"}
     assert "unbound" not in {field.status for field in fast.report.target}
+    back = _back(source, target, known_to_both)
     for message in messages:
         expected = road.translate(message)
         result = comparable(fast.apply(message).value, fast.bindings[1])
         assert result == comparable(expected, fast.bindings[1])
+        _exact_returns(fast, back, message)
+
+
+def _back(source: Any, target: Any, world: dict[str, bytes]) -> Translator | None:
+    try:
+        return translator(target, source, load_vocabulary(world))
+    except SemanticsError:  # the way back contradicts itself, so that nothing is exact
+        return None
+
+
+def _exact_returns(there: Translator, back: Translator | None, message: Any) -> None:
+    """There and back is the identity on every field that the report calls exact."""
+    exact = [entry for entry in there.report.target if entry.status == "exact"]
+    exact = [entry for entry in exact if entry.pointer.count("/") == 1]
+    assert back is not None or not exact
+    again = back.apply(there.apply(message).value).value if back is not None else {}
+    for entry in exact:
+        [key] = [pointer[1:] for pointer in entry.sources]
+        field = there.bindings[0].root.by_iri(_iri_at(there, key))
+        if field is not None and field.leaf and message.get(key) not in (None, []):
+            assert again.get(key) == message[key], entry
+
+
+def _iri_at(there: Translator, key: str) -> str:
+    return next(field.iri or "" for field in there.bindings[0].root.fields if field.key == key)
