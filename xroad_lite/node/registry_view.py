@@ -53,7 +53,7 @@ class RegistryView:
         self._check_adopted(state)
         client.keep(state)
         self._state = state
-        self.known = KnownSnapshots(state.snapshot)
+        self.known = KnownSnapshots(state.snapshot, again=kept is not None)
         self.known.renew(state.fresh_until)
         if store.meta(_META) != state.snapshot.name:
             self._log(state.snapshot, now)

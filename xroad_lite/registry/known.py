@@ -12,8 +12,9 @@ from xroad_lite.registry.snapshot import Snapshot
 class KnownSnapshots:
     """Grows only; ``adopt`` moves on to a newer current snapshot."""
 
-    def __init__(self, current: Snapshot) -> None:
-        current.read()
+    def __init__(self, current: Snapshot, *, again: bool = False) -> None:
+        """``again`` says that it was adopted before: then it is not read whole once more."""
+        current.read(again=again)
         self.current = current
         self.fresh_until = current.edition.expires
         """Until when the current one may be taken for the newest, Unix seconds."""

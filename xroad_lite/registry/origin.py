@@ -38,12 +38,16 @@ class Origin:
 
     def read(self, path: str, limit: int, sha256: str | None = None) -> bytes:
         """See ``metadata.Read``."""
+        data = bytearray()
         try:
-            data = self.fetcher.download_bytes(self.base + quote(path), limit)
+            for chunk in self.fetcher.fetch(self.base + quote(path)):
+                data += chunk
+                if len(data) > limit:
+                    break
         except (exceptions.DownloadError, OSError) as error:
             raise refusal(error, f"{self.address}: {path}") from None
         check_bytes(path, data, limit, sha256)
-        return data
+        return bytes(data)
 
 
 class _FolderFetcher(FetcherInterface):

@@ -80,6 +80,7 @@ class Snapshot:
         self._files = dict(files)
         self._schemas: dict[str, SchemaVersion] = {}
         self._roles: dict[str, Role | None] = {}
+        self._subjects: dict[str, Subject] = {}
         self._resources: dict[str, SchemaResources] = {}
 
     @classmethod
@@ -103,9 +104,12 @@ class Snapshot:
         """``VERSION:DIGEST``, as a seal names it."""
         return self.edition.name
 
-    def read(self) -> None:
-        """Read what checks rely on now, so that a faulty snapshot is refused before it is used."""
-        _ = self.trust, self.parties, self._by_provider, self.subjects
+    def read(self, *, again: bool = False) -> None:
+        """Read what checks rely on now, so that a faulty snapshot is refused before it is used.
+
+        ``again`` leaves for later what was read when it was adopted: of 5,000 schemas few are used.
+        """
+        _ = self.trust, self.parties, self._by_provider, None if again else self.subjects
 
     @cached_property
     def instance(self) -> Instance:
@@ -226,7 +230,7 @@ class Snapshot:
 
     def latest_schema(self, type_: str) -> SchemaVersion | None:
         """The newest active version of a message type's schema."""
-        subject = self.subjects.get(type_)
+        subject = self.subject(type_)
         versions = subject.versions if subject else {}
         active = [int(number) for number, one in versions.items() if one.status == "active"]
         return self.schema(self.schema_iri(type_, max(active))) if active else None
@@ -243,18 +247,21 @@ class Snapshot:
     @cached_property
     def subjects(self) -> dict[str, Subject]:
         """All lines of schemas by message type."""
-        found = {}
-        for path, data in self._files.items():
-            match = _SUBJECT.fullmatch(path)
-            if match:
-                subject = read_document(Subject, path, data)
-                if subject.type != f"{match[1]}.{match[2]}":
-                    raise RegistryError(
-                        "registry.document",
-                        f"{path}: type: got {subject.type}, expected {match[1]}.{match[2]}",
-                    )
-                found[subject.type] = subject
-        return found
+        types = [f"{one[1]}.{one[2]}" for one in map(_SUBJECT.fullmatch, self._files) if one]
+        found = {type_: self.subject(type_) for type_ in types}
+        return {type_: one for type_, one in found.items() if one is not None}
+
+    def subject(self, type_: str) -> Subject | None:
+        """The line of schemas of a message type, if it is here."""
+        path = f"schemas/{type_.replace('.', '/', 1)}/subject.yaml"
+        if type_ not in self._subjects and path in self._files:
+            subject = read_document(Subject, path, self._files[path])
+            if subject.type != type_:
+                raise RegistryError(
+                    "registry.document", f"{path}: type: got {subject.type}, expected {type_}"
+                )
+            self._subjects[type_] = subject
+        return self._subjects.get(type_)
 
     def _read_schema(self, iri: str) -> SchemaVersion | None:
         prefix = f"{self.instance.base}schemas/"
@@ -262,7 +269,7 @@ class Snapshot:
         if len(parts) != 3:
             return None
         type_, number = f"{parts[0]}.{parts[1]}", parts[2]
-        subject = self.subjects.get(type_)
+        subject = self.subject(type_)
         version = subject.versions.get(number) if subject else None
         if subject is None or version is None or version.status == "draft":
             return None
@@ -287,7 +294,7 @@ class Snapshot:
     def _linked(self, name: str, written: Any, kind: str) -> Any:
         """A document that its references are put into; ``name`` as ``citizens/birth/2``."""
         type_, _, number = name.rpartition("/")
-        subject = self.subjects.get(type_.replace("/", "."))
+        subject = self.subject(type_.replace("/", "."))
         version = subject.versions.get(number) if subject else None
         return linked(
             written,

@@ -86,6 +86,7 @@ class Repository:
         self._head: Head | None = None
         self._staged: dict[str, Metadata[Any]] = {}
         self._pending: dict[str, str] = {}
+        self._written: list[str] = []
         self._read_published()
         self._read_staged()
         self.lives = lives or self._declared_lives()
@@ -256,7 +257,8 @@ class Repository:
             if differs or (self._due(part) and self._keys.holds(self._all_keys(part))):
                 for path, data in files.items():
                     where = target_path(path, listed[path].hashes["sha256"])
-                    self.folder.write(where, data)
+                    self.folder.write(where, data, durable=False)
+                    self._written.append(where)
                 self._next(part).signed.targets = listed
                 self._sign(part)
             elif part in self._staged:
@@ -276,6 +278,8 @@ class Repository:
         ``afresh`` asks for a new snapshot even if nothing changed.
         Without the online keys everything stays staged. ``RegistryError`` if nodes would refuse it.
         """
+        self.folder.flush(self._written)  # before anything is signed over to nodes
+        self._written.clear()
         self._pending = self._waiting()
         ready = {
             name: one.to_bytes() for name, one in self._staged.items() if name not in self._pending
