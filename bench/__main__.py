@@ -150,7 +150,7 @@ def ours(folder: Path, url: str) -> list[list[str]]:
     from xroad_lite.transports.rabbitmq.topology import plan
 
     instance = testing.two_agency_instance(folder, now=time.time(), transport=url)
-    declare(plan(routes(RegistryFolder(instance.folder / "registry").newest())), url)
+    declare(plan(routes(RegistryFolder(instance.folder / "registry").newest(), time.time())), url)
     return [
         ["bench.ours", "publish", str(instance.node_folder(testing.HEALTH))],
         ["bench.ours", "consume", str(instance.node_folder(testing.CIVIL))],

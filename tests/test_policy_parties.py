@@ -162,7 +162,7 @@ def test_a_sender_finds_agreements_of_its_group(documents):
 def test_routes_follow_groups(documents):
     """What a broker must hold: a way from each to each that is in them, and nothing else."""
     named = edited(documents, "agreements/births-1.yaml", consumer="group:offices")
-    lanes = {(one.sender, one.recipient, one.lane) for one in routes(snapshot(named))}
+    lanes = {(one.sender, one.recipient, one.lane) for one in routes(snapshot(named), NOW)}
     assert {two for two in lanes if two[2] == "health.birth"} == {
         (HEALTH, TAX, "health.birth"),
         (HEALTH, WELFARE, "health.birth"),

@@ -103,5 +103,5 @@ def running(broker: Broker, tmp_path: Path) -> Iterator[Running]:
     url = broker.url.replace("%2F", host)
     with two_agencies(tmp_path / "world", clock=time.time, transport=url) as world:
         registry = RegistryFolder(world.instance.folder / "registry")
-        declare(plan(routes(registry.newest())), url)
+        declare(plan(routes(registry.newest(), time.time())), url)
         yield Running(world)

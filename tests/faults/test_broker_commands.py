@@ -4,18 +4,21 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 
+import pika
 import pytest
+import yaml
 from broker import BIN, Broker
 
-from xroad_lite.testing import two_agency_instance
+from xroad_lite import times
+from xroad_lite.registry.agreements import ending_path
+from xroad_lite.testing import CIVIL, HEALTH, LAW, PURPOSE, two_agency_instance
 
 
 @pytest.fixture
 def commands(broker: Broker, tmp_path):
     """Run a broker command on a virtual host of its own; gives its JSON and exit code."""
-    import time
-
     instance = two_agency_instance(tmp_path / "world", now=time.time())
     host = tmp_path.name
     broker.ctl("add_vhost", host)
@@ -35,6 +38,9 @@ def commands(broker: Broker, tmp_path):
         return json.loads(done.stdout), done.returncode
 
     run.url = broker.url.replace("%2F", host)
+    run.instance = instance
+    run.bindings = lambda: broker.ctl("list_bindings", "-p", host)
+    run.waiting = lambda: broker.ctl("list_queues", "-p", host, "name", "messages")
     return run
 
 
@@ -60,3 +66,45 @@ def test_a_broker_that_is_not_there_is_said_in_words(commands):
     failed, code = commands("apply", "--amqp", "amqp://guest:guest@127.0.0.1:1/x")
     assert code == 4
     assert failed["error"]["code"] == "transport.broker_refused"
+
+
+EXCHANGE, QUEUE = "DEMO.GOV.HEALTH.births", "DEMO.GOV.CIVIL.registry.citizens.person"
+
+
+def delivered(url):
+    """Whether the broker finds a queue for what the provider sends to the consumer."""
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        try:
+            channel.basic_publish(EXCHANGE, QUEUE, b"{}", mandatory=True)
+        except pika.exceptions.UnroutableError:
+            return False
+    return True
+
+
+def test_after_an_ending_a_subscriber_receives_nothing(commands):
+    """Until what was sealed in time has drained it is bound; then ``apply`` takes that away."""
+    now = time.time()
+    law = {"title": {"en": "Persons"}, "basis": {"en": "Act 1"}, "basis_iri": LAW}
+    agreed = {"provider": HEALTH, "consumer": CIVIL, "operation": "publish", "purposes": [PURPOSE]}
+    for name, drain in (("brief", "PT1M"), ("long", "PT24H")):
+        commands.instance.add_agreement(
+            name, types=["citizens.person"], drain=drain, **agreed, **law
+        )
+    commands.instance.publish(now)
+    commands("apply", "--amqp", commands.url)
+    assert delivered(commands.url)
+    for name, bound in (("brief", True), ("long", False)):
+        ending = {"agreement": name, "version": 1, "by": "consumer", "at": times.to_text(now - 100)}
+        if not bound:  # its drain time of a day is over too
+            ending["at"] = times.to_text(now - 86_400)
+        file = commands.instance.source / ending_path(name, 1)
+        file.write_text(yaml.safe_dump(ending))
+        now += 1
+        commands.instance.publish(now)
+        changed, _ = commands("apply", "--amqp", commands.url)
+        assert delivered(commands.url) is bound, changed
+    assert f"{QUEUE}\t2" in commands.waiting()
+    assert f"{EXCHANGE}\texchange\t{QUEUE}\t" not in commands.bindings()
+    assert commands("check")[0]["ok"] is False  # the queue is still there, and named as too much

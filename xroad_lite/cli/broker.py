@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -35,7 +36,7 @@ def _planned(registry: Path, vhost: str) -> Plan:
     from xroad_lite.stewardship import routes
     from xroad_lite.transports.rabbitmq.topology import plan
 
-    return plan(routes(RegistryFolder(registry).newest()), virtual_host=vhost)
+    return plan(routes(RegistryFolder(registry).newest(), time.time()), virtual_host=vhost)
 
 
 def _shown(plan: Plan) -> dict[str, list[str]]:
@@ -90,7 +91,10 @@ def apply(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Make the broker so, and say what was changed. Applying twice changes nothing."""
+    """Make the broker so, and say what was changed. Applying twice changes nothing.
+
+    Agreements begin and end: run it in the timetable, every hour, and whenever one was published.
+    """
     from xroad_lite.cli.nodes import read_body
     from xroad_lite.identifiers import SubsystemId, percent_encoded
     from xroad_lite.transports.rabbitmq import administration

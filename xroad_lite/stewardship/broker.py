@@ -7,23 +7,30 @@ from itertools import product
 
 from xroad_lite.policy import PUBLISH
 from xroad_lite.registry import Agreement, Snapshot
+from xroad_lite.registry.agreements import Force
 from xroad_lite.transports import REPLIES
 from xroad_lite.transports.rabbitmq.topology import Route
 
 
-def routes(snapshot: Snapshot) -> list[Route]:
-    """One route per sender, receiver and lane that some agreement in the snapshot allows.
+def routes(snapshot: Snapshot, now: float | None) -> list[Route]:
+    """One route per sender, receiver and lane that some agreement allows at ``now``, Unix seconds.
 
-    An agreement that has ended and is still in the registry keeps its routes: that is its drain
-    time. Members that are suspended have none.
+    An agreement has its routes while it is in force, and until what was sealed under it in time has
+    drained. Members that are suspended have none. Without ``now`` all agreements count, also those
+    that nobody has approved: for a catalogue of what a registry is about.
     """
     found = {
         route
         for agreement in snapshot.agreements
+        if now is None or _carries(snapshot.force(agreement), now)
         for route in _routes(agreement, snapshot)
         if _active(snapshot, route)
     }
     return sorted(found)
+
+
+def _carries(force: Force | str, now: float) -> bool:
+    return isinstance(force, Force) and force.start <= now < force.drained
 
 
 def _routes(agreement: Agreement, snapshot: Snapshot) -> Iterator[Route]:

@@ -352,7 +352,7 @@ def _prepare_broker(folder: Path, uri: str) -> None:
     from xroad_lite.transports.rabbitmq.administration import declare, remove
     from xroad_lite.transports.rabbitmq.topology import plan
 
-    planned = plan(routes(RegistryFolder(folder / "registry").newest()))
+    planned = plan(routes(RegistryFolder(folder / "registry").newest(), time.time()))
     remove(planned, uri)
     declare(planned, uri)
 

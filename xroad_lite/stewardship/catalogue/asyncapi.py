@@ -43,7 +43,8 @@ def asyncapi(catalogue: Catalogue) -> str:
 def document(catalogue: Catalogue) -> dict[str, Any]:
     """The document as a value."""
     usable = components.usable(catalogue)
-    used = [one for one in routes(catalogue.snapshot) if one.lane in usable or one.lane == REPLIES]
+    agreed = routes(catalogue.snapshot, None)
+    used = [one for one in agreed if one.lane in usable or one.lane == REPLIES]
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     for route in used:
