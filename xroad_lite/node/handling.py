@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xroad_lite import times
 from xroad_lite.errors import (
     KeysError,
     LogError,
@@ -24,10 +23,10 @@ from xroad_lite.errors import (
 )
 from xroad_lite.exchange import Draft, Judgement
 from xroad_lite.messagelog import Inbox, Incoming, Store, entries
+from xroad_lite.node.answers import answer_error, reply_draft
 from xroad_lite.node.effects import Effects, Writer
 from xroad_lite.node.message import Message
 from xroad_lite.node.settings import Retry
-from xroad_lite.policy import ERROR_TYPE, REPLY
 
 BATCH = 256
 MAX_CRASHES = 20
@@ -204,12 +203,7 @@ class Dispatcher:
         if isinstance(error, RejectedError):  # any other text may hold what is nobody's business
             code, text = error.code, error.message[:500]
         body = {"code": code, "message": text}
-        effects = Effects(self._writer)
-        try:
-            effects.add(reply_draft(found, ERROR_TYPE, body))
-            effects.write()
-        except (RefusedError, TransportError):  # no agreement for it, or the outbox is full
-            self._store.count("errors.not_answered")
+        answer_error(self._writer, found, body)
 
 
 def _told_apart(rows: list[Incoming]) -> tuple[list[Incoming], Incoming]:
@@ -228,25 +222,6 @@ def _told_apart(rows: list[Incoming]) -> tuple[list[Incoming], Incoming]:
         else:
             calm.append(row)
     return calm, min(suspects.values(), key=lambda row: (row.crashes, row.index))
-
-
-def reply_draft(found: Judgement, type_: str, body: Any) -> Draft:
-    """The answer to a request, under the agreement and purpose of what it answers."""
-    assert found.opened is not None
-    asked = found.attributes
-    return Draft(
-        operation=REPLY,
-        type=type_,
-        body=body,
-        recipient=asked.source,
-        purpose=asked.purpose,
-        agreement=asked.agreement,
-        subject=asked.subject,
-        in_reply_to=asked.id,
-        request_hash=found.opened.identity,
-        expires=None if asked.expirytime is None else times.to_unix(asked.expirytime),
-        traceparent=asked.traceparent,
-    )
 
 
 def _is_ours(error: Exception) -> bool:

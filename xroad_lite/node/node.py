@@ -5,14 +5,13 @@ Does not contain a rule of its own: ``exchange`` judges, the log keeps, the tran
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from xroad_lite import policy, strict_json, times
 from xroad_lite.errors import (
@@ -29,21 +28,21 @@ from xroad_lite.exchange import (
     Judgement,
     Ready,
     check_own,
-    check_readable,
     prepare,
-    read_again,
 )
 from xroad_lite.identifiers import MessageType, SubsystemId, new_message_id
 from xroad_lite.messagelog import Store
+from xroad_lite.node.answers import answer_error, read_answer, refusal
 from xroad_lite.node.courier import Courier
 from xroad_lite.node.effects import Effects
-from xroad_lite.node.handling import Dispatcher, Handler, Subscription, reply_draft
+from xroad_lite.node.handling import Dispatcher, Handler, Subscription
+from xroad_lite.node.lock import take_lock
 from xroad_lite.node.message import Message
 from xroad_lite.node.receiving import Receiver
 from xroad_lite.node.registry_view import RegistryView
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.settings import Settings
-from xroad_lite.registry import SchemaVersion
+from xroad_lite.node.terms import Terms
 from xroad_lite.registry.models import Maintenance
 from xroad_lite.transports import REPLIES, open_transport
 
@@ -79,13 +78,12 @@ class Node:
         """Held while messages are received and sent."""
         self._courier = Courier(self._carry)
         self._handler_thread: int | None = None
-        self._reading: dict[str, str] = {}
-        self._prefixed: set[str] = set()
         self._keyring = settings.keyring()
-        self._lock = _take_lock(settings.path(settings.log))
+        self._lock = take_lock(settings.path(settings.log))
         try:
             self.store = Store(settings.path(settings.log))
             self._registry = RegistryView(settings.registry_client(), self.store, self._clock())
+            self._terms = Terms(self._registry)
             signer = self._keyring.signer(self._is_listed, self._clock())
             self._transport = open_transport(
                 settings.transport, self.id, base=settings.folder, max_body=settings.max_body
@@ -107,8 +105,7 @@ class Node:
             self._sender,
             me=self._me,
             max_body=settings.max_body,
-            reads=self._reads,
-            takes_prefix=self._prefixed.__contains__,
+            terms=self._terms,
             refuse=self._answer_refusal,
         )
         self._dispatcher = Dispatcher(
@@ -268,15 +265,14 @@ class Node:
         )
         effects = Effects(self)
         message_id = effects.add(draft)
-        if reads is not None:
-            self._reading[message_id] = self._target(reads).iri
+        self._terms.ask(message_id, reads)
         self._listen(REPLIES)
         with self.store.transaction():
             effects.write()
         try:
             return self._answer(message_id, now + timeout, timeout)
         finally:
-            self._reading.pop(message_id, None)
+            self._terms.asked(message_id)
 
     def run(self, until: Callable[[], bool] | None = None) -> None:
         """Send, receive and handle until ``close`` is called, or ``until()`` is true when idle.
@@ -383,10 +379,7 @@ class Node:
     ) -> None:
         if subscription.type in self._dispatcher.subscriptions:
             raise RuntimeError(f"there is a handler for {subscription.type} already")
-        if reads is not None:
-            self._reading[subscription.type] = self._check_reads(subscription.type, reads).iri
-        if confluent_prefix:
-            self._prefixed.add(subscription.type)
+        self._terms.subscribe(subscription.type, reads, confluent_prefix=confluent_prefix)
         self._dispatcher.subscriptions[subscription.type] = subscription
         self._listen(subscription.type)
 
@@ -397,35 +390,6 @@ class Node:
             with self._pumping:
                 self._listening.add(lane)
                 self._transport.listen(self._listening)
-
-    def _check_reads(self, type_: str, reads: str) -> SchemaVersion:
-        target = self._target(reads)
-        source = self._registry.current.latest_schema(type_)
-        if source is None:
-            raise ConfigurationError(
-                "config.subscription", f"the registry has no active schema for {type_}"
-            )
-        if source.sha256 != target.sha256:
-            check_readable(self._registry.current, source, target)
-        return target
-
-    def _target(self, reads: str) -> SchemaVersion:
-        name, _, version = reads.partition("/")
-        snapshot = self._registry.current
-        if version.isascii() and version.isdigit():
-            target = snapshot.schema(snapshot.schema_iri(name, int(version)))
-        else:
-            target = None if version else snapshot.latest_schema(name)
-        if target is None:
-            raise ConfigurationError(
-                "config.reads",
-                f"the registry has no schema to read as {reads!r}",
-                hint="name a message type, as citizens.person or citizens.person/1",
-            )
-        return target
-
-    def _reads(self, type_: str, in_reply_to: str | None) -> str | None:
-        return self._reading.get(type_ if in_reply_to is None else in_reply_to)
 
     def _exchange(self) -> bool:
         """Everything but handlers."""
@@ -491,25 +455,14 @@ class Node:
         return max(0.001, min(_IDLE_SECONDS, soonest))
 
     def _judged(self, index: int) -> Judgement:
-        """The judgement of an accepted entry: of late from memory, else read again."""
-        found = self._receiver.judged.get(index)
-        if found is not None:
-            return found
-        entry = self.store.entry(index)
-        body = self.store.body(index)
-        if body is None:
-            raise LogError("log.erased", f"the body of entry {index} was erased")
-        seal = self.store.seal(index)
-        name = entry.attributes()["registry"]
-        if self._registry.known.get(name) is None and not self._registry.fetch(name, self.now()):
-            raise RegistryError("registry.out_of_reach", f"the snapshot {name} cannot be read now")
-        return read_again(seal, *body, self._receiver.moment(self.now()), entry.fields.get("reads"))
+        return self._receiver.judgement(index, self.now())
 
     def _answer(self, message_id: str, ends: float, timeout: float) -> Message:
         while True:
             rows = self.store.query("SELECT reply FROM xl_requests WHERE id = ?", (message_id,))
             if rows and rows[0][0] is not None:
-                return self._read_answer(rows[0][0])
+                index = rows[0][0]
+                return read_answer(self._judged(index), index)
             if self.now() > ends or self._closing.is_set():
                 raise RequestError(
                     "request.timeout",
@@ -528,13 +481,6 @@ class Node:
             finally:
                 self._pumping.release()
 
-    def _read_answer(self, index: int) -> Message:
-        found = self._judged(index)
-        if found.attributes.type == policy.ERROR_TYPE:
-            error = found.value
-            raise RequestError("request.refused", f"{error['code']}: {error['message']}", hint="")
-        return Message(found.reading, found.value, found.attributes, found.losses, index)
-
     def _answer_refusal(self, found: Judgement) -> None:
         """Tell the sender of a request why it was refused, if an agreement covers an answer."""
         if found.attributes.inreplyto is not None:
@@ -542,35 +488,4 @@ class Node:
         party = self._registry.current.party(self._me)
         if party is None or party.service(found.attributes.type) is None:
             return
-        verdict = found.verdict
-        body = {
-            "code": verdict.code,
-            "message": verdict.message[:500],
-            "check": verdict.check,
-            "checks": [
-                {"number": number, "verdict": result.value}
-                for number, result in enumerate(verdict.results, 1)
-            ],
-        }
-        effects = Effects(self)
-        try:
-            effects.add(reply_draft(found, policy.ERROR_TYPE, body))
-            effects.write()
-        except (RefusedError, TransportError):  # no agreement for it, or the outbox is full
-            self.store.count("errors.not_answered")
-
-
-def _take_lock(log: Path) -> IO[bytes]:
-    """The log's one writer: two processes with one identity would fork its history."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    lock = log.with_suffix(".lock").open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise LogError(
-            "log.locked",
-            f"another process has the log {log} open",
-            hint="stop it, or give this node a log of its own",
-        ) from None
-    return lock
+        answer_error(self, found, refusal(found.verdict))

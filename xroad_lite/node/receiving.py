@@ -12,11 +12,13 @@ from collections.abc import Callable
 
 from xroad_lite import times
 from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash
-from xroad_lite.exchange import Judgement, OpenRequest, Outcome, Receiving, receive
+from xroad_lite.errors import LogError, RegistryError
+from xroad_lite.exchange import Judgement, OpenRequest, Outcome, Receiving, read_again, receive
 from xroad_lite.keys import base64url
 from xroad_lite.messagelog import Inbox, Store, entries
 from xroad_lite.node.registry_view import RegistryView
 from xroad_lite.node.sending import Sender
+from xroad_lite.node.terms import Terms
 from xroad_lite.policy import REPLY, REQUEST
 from xroad_lite.transports import Delivery, Transport
 
@@ -36,8 +38,6 @@ _FRESH_JUDGEMENTS, _FRESH_BYTES = 2000, 64 * 1_048_576
 
 _STRANGER = "? "
 
-Reads = Callable[[str, str | None], str | None]
-
 
 class Receiver:
     """Judges deliveries under the registry of now, and keeps them with their verdicts."""
@@ -51,8 +51,7 @@ class Receiver:
         *,
         me: str,
         max_body: int,
-        reads: Reads,
-        takes_prefix: Callable[[str], bool],
+        terms: Terms,
         refuse: Callable[[Judgement], None],
     ) -> None:
         self._store = store
@@ -61,8 +60,7 @@ class Receiver:
         self._sender = sender
         self._me = me
         self._max_body = max_body
-        self._reads = reads
-        self._takes_prefix = takes_prefix
+        self._terms = terms
         self._refuse = refuse
         self.inbox = Inbox(store)
         self._unproven: deque[float] = deque()
@@ -183,12 +181,26 @@ class Receiver:
             now=now,
             known=self._registry.known,
             memory=self,
-            reads=self._reads,
+            reads=self._terms.reads,
             max_body=self._max_body,
             never_published=self._registry.never_published,
-            takes_prefix=self._takes_prefix,
+            takes_prefix=self._terms.takes_prefix,
             refreshed=self._registry.refreshed,
         )
+
+    def judgement(self, index: int, now: float) -> Judgement:
+        """The judgement of an accepted entry: of late from memory, else read again."""
+        found = self.judged.get(index)
+        if found is not None:
+            return found
+        entry, body = self._store.entry(index), self._store.body(index)
+        if body is None:
+            raise LogError("log.erased", f"the body of entry {index} was erased")
+        name = entry.attributes()["registry"]
+        if self._registry.known.get(name) is None and not self._registry.fetch(name, now):
+            raise RegistryError("registry.out_of_reach", f"the snapshot {name} cannot be read now")
+        seal = self._store.seal(index)
+        return read_again(seal, *body, self.moment(now), entry.fields.get("reads"))
 
     def _record(self, found: Judgement, now: float) -> None:
         outcome = found.verdict.outcome

@@ -1,0 +1,75 @@
+"""In which terms a node reads what it receives; does not read it.
+
+A subscription names a schema, and so does a question for its answer; left out, a body is read in
+the terms of its sender.
+"""
+
+from __future__ import annotations
+
+from xroad_lite.errors import ConfigurationError
+from xroad_lite.exchange import check_readable
+from xroad_lite.node.registry_view import RegistryView
+from xroad_lite.registry import SchemaVersion
+
+
+class Terms:
+    """Schemas by subscription, and by the id of a question that waits for its answer."""
+
+    def __init__(self, registry: RegistryView) -> None:
+        self._registry = registry
+        self._reading: dict[str, str] = {}
+        self._prefixed: set[str] = set()
+
+    def subscribe(self, type_: str, reads: str | None, *, confluent_prefix: bool) -> None:
+        """Read messages of ``type_`` as ``reads`` names it.
+
+        ``ConfigurationError`` when the registry has no such schema, ``SemanticsError`` when a
+        required field of it has no source in the newest version of ``type_``.
+        """
+        if reads is not None:
+            self._reading[type_] = self._readable(type_, reads).iri
+        if confluent_prefix:
+            self._prefixed.add(type_)
+
+    def ask(self, message_id: str, reads: str | None) -> None:
+        """Read the answer to a question as ``reads`` names it."""
+        if reads is not None:
+            self._reading[message_id] = self._target(reads).iri
+
+    def asked(self, message_id: str) -> None:
+        """No answer to this question is waited for any more."""
+        self._reading.pop(message_id, None)
+
+    def reads(self, type_: str, in_reply_to: str | None) -> str | None:
+        """The IRI of the schema that a message is read as; see ``exchange.Receiving``."""
+        return self._reading.get(type_ if in_reply_to is None else in_reply_to)
+
+    def takes_prefix(self, type_: str) -> bool:
+        """Whether bodies of this type may have Confluent's wire prefix."""
+        return type_ in self._prefixed
+
+    def _readable(self, type_: str, reads: str) -> SchemaVersion:
+        target = self._target(reads)
+        source = self._registry.current.latest_schema(type_)
+        if source is None:
+            raise ConfigurationError(
+                "config.subscription", f"the registry has no active schema for {type_}"
+            )
+        if source.sha256 != target.sha256:
+            check_readable(self._registry.current, source, target)
+        return target
+
+    def _target(self, reads: str) -> SchemaVersion:
+        name, _, version = reads.partition("/")
+        snapshot = self._registry.current
+        if version.isascii() and version.isdigit():
+            target = snapshot.schema(snapshot.schema_iri(name, int(version)))
+        else:
+            target = None if version else snapshot.latest_schema(name)
+        if target is None:
+            raise ConfigurationError(
+                "config.reads",
+                f"the registry has no schema to read as {reads!r}",
+                hint="name a message type, as citizens.person or citizens.person/1",
+            )
+        return target
