@@ -101,7 +101,8 @@ def check_versions(reading: Reading) -> Iterator[Finding]:
         name = f"{match[1]}/{match[2]}/{match[3]}"
         for finding in _compiles(path, name, subject.kind, resources):
             reading.broken.add(path)
-            yield finding
+            if not _is_of_another(finding, reading.files[path]):
+                yield finding
 
 
 def _no_subject(reading: Reading, path: str, subject: str) -> Iterator[Finding]:
@@ -125,6 +126,11 @@ def _compiles(path: str, name: str, kind: str, resources: SchemaResources) -> It
         elif (reference := _REFERENCE.search(error.message)) is not None:
             near = f'"{reference[1]}"'
         yield Finding(path, error.code, error.message, hint=error.hint, at=at, near=near)
+
+
+def _is_of_another(finding: Finding, data: bytes) -> bool:
+    """Whether a reference that leads nowhere stands in a file that this one refers to."""
+    return bool(finding.near) and finding.near.encode() not in data
 
 
 def check_numbers(reading: Reading) -> Iterator[Finding]:
