@@ -22,6 +22,7 @@ from xroad_lite.schema.limits import deeper_than
 from xroad_lite.schema.projection import Fields
 from xroad_lite.schema.violations import MAX_VIOLATIONS, Violation, shortened
 
+_INNER = ("type", "items", "values", "fields")
 _UNREADABLE = (ValueError, ArithmeticError, TypeError, LookupError, EOFError)
 
 
@@ -32,6 +33,8 @@ class AvroEngine:
     root: AvroType
     scanner: Scanner
     parsed: Any
+    stored: Any
+    """The same without logical types, so that each version applies its own."""
 
     def is_valid(self, value: Any) -> bool:
         """Whether the value breaks nothing."""
@@ -46,19 +49,20 @@ class AvroEngine:
 
     def decode(self, data: bytes) -> Any:
         """Read one value, exactly."""
-        return self._read(data, self, None)
+        self.scanner.check(data)
+        return self._read(data, self.parsed, None)
 
     def decode_from(self, data: bytes, writer: AvroEngine) -> Any:
         """Read a value written under another version, in the terms of this one."""
-        return self._read(data, writer, self.parsed)
+        writer.scanner.check(data)
+        return Forms().restored(self.root, self._read(data, writer.stored, self.stored))
 
-    def _read(self, data: bytes, writer: AvroEngine, reader: Any) -> Any:
+    def _read(self, data: bytes, writer: Any, reader: Any) -> Any:
         import fastavro
         from fastavro.read import SchemaResolutionError
 
-        writer.scanner.check(data)
         try:
-            return fastavro.schemaless_reader(io.BytesIO(data), writer.parsed, reader)
+            return fastavro.schemaless_reader(io.BytesIO(data), writer, reader)
         except (SchemaResolutionError, *_UNREADABLE) as error:
             raise SchemaError(
                 "schema.not_avro" if reader is None else "schema.unresolvable",
@@ -101,7 +105,23 @@ def compile_avro(document: Any, resources: Mapping[str, Any]) -> AvroEngine:
     root = documents.read(document)
     check_widths(root)
     fill_defaults(root)
-    return AvroEngine(root, Scanner(root), _parsed(documents))
+    plain = [_without_logical(document) for document in documents.order]
+    return AvroEngine(
+        root,
+        Scanner(root),
+        _parsed(documents.order, documents.named),
+        _parsed(plain, documents.named),
+    )
+
+
+def _without_logical(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_logical(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {word: value for word, value in schema.items() if word != "logicalType"}
+    inner = {word: _without_logical(kept[word]) for word in _INNER if word in kept}
+    return kept | inner
 
 
 def _give_values(parsed: Any, named: Mapping[str, AvroType]) -> None:
@@ -120,7 +140,7 @@ def _give_values(parsed: Any, named: Mapping[str, AvroType]) -> None:
                     item["default"] = of.fields[item["name"]].value
 
 
-def _parsed(documents: AvroDocuments) -> Any:
+def _parsed(documents: list[Any], types: Mapping[str, AvroType]) -> Any:
     """The last of the documents as fastavro knows it, with the names of those before."""
     import fastavro
     from fastavro.schema import SchemaParseException
@@ -128,9 +148,9 @@ def _parsed(documents: AvroDocuments) -> Any:
     named: dict[str, Any] = {}
     parsed: Any = None
     try:
-        for document in documents.order:
+        for document in documents:
             parsed = fastavro.parse_schema(document, named, _force=True, _ignore_default_error=True)
-            _give_values(parsed, documents.named)
+            _give_values(parsed, types)
     except (SchemaParseException, *_UNREADABLE) as error:
         raise SchemaError("schema.invalid", f"the schema is no Avro: {error}") from None
     return parsed

@@ -72,6 +72,21 @@ class Forms:
         except (ValueError, KeyError, InvalidOperation):
             return value
 
+    def restored(self, of: AvroType, stored: Any) -> Any:
+        """The value that a stored one is: days become a date, bytes a decimal, text a UUID."""
+        if of.kind == "union":
+            for branch in of.branches:
+                if self.checker.fits(branch, found := self.restored(branch, stored)):
+                    return found
+            return stored
+        if isinstance(stored, dict) and of.kind == "record":
+            return {key: self.restored(of.fields[key].type, item) for key, item in stored.items()}
+        if isinstance(stored, dict) and of.inner is not None:
+            return {key: self.restored(of.inner, item) for key, item in stored.items()}
+        if isinstance(stored, list) and of.inner is not None:
+            return [self.restored(of.inner, item) for item in stored]
+        return _stored(of, stored)
+
     def _member_from_json(self, of: AvroType, key: str, item: Any) -> Any:
         if of.kind == "record":
             return self.from_json(of.fields[key].type, item) if key in of.fields else item

@@ -91,9 +91,11 @@ def mutate(random: Random, value: Any) -> None:
             place["default"] = "A"
     elif place.get("type") == "fixed":
         place["size"] = random.choice([2, 4, 8])
-    elif "name" in place and isinstance(place.get("type"), str):
+    elif "name" in place and "type" in place:
         place["type"] = random.choice([*PRIMITIVES, ["null", "string"], ["int", "string"]])
         place.pop("default", None)
+    elif "logicalType" in place and random.random() < 0.5:
+        del place["logicalType"]
     elif "logicalType" in place:
         place.update(random.choice(LOGICAL))
 

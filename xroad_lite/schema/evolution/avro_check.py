@@ -160,8 +160,6 @@ class _Walk:
             if fitting:
                 alike = [other for other in fitting if other.type == branch.type]
                 reads = (alike or fitting)[0]
-                if reader.type == "union" and _logical(branch) and not _logical(reads):
-                    self._add("logical_type_changed", path, f"{_logical(branch)} became {reads}")
                 self.compare(reads, branch, path)
             elif len(near := [other for other in reading if other.type == branch.type]) == 1:
                 self.compare(near[0], branch, path)
@@ -170,12 +168,13 @@ class _Walk:
 
     def _compare_logical(self, reader: Any, writer: Any, path: tuple[str, ...]) -> None:
         mine, other = _logical(reader), _logical(writer)
-        promoted = reader.type != writer.type and "union" not in (reader.type, writer.type)
-        if mine and other and mine != other:
-            self._add("logical_type_changed", path, f"{other} became {mine}")
-        elif promoted and mine != other:
-            names = [name or schema.type for name, schema in ((other, writer), (mine, reader))]
-            self._add("logical_type_changed", path, f"{names[0]} became {names[1]}")
+        kinds = (reader.type, writer.type)
+        promoted = kinds[0] != kinds[1] and "union" not in kinds
+        # any number is a day or a moment, but not any text a UUID, or any bytes few digits
+        narrowed = bool(mine and other) or mine in ("uuid", "decimal")
+        if "union" not in kinds and mine != other and (narrowed or promoted):
+            names = f"{other or writer.type} became {mine or reader.type}"
+            self._add("logical_type_changed", path, names)
         elif mine == "decimal" and _narrowed(reader, writer):
             self._add(
                 "logical_type_changed",
