@@ -53,6 +53,9 @@ def key(
     plain: Annotated[
         bool, typer.Option("--no-passphrase", help="Do not encrypt it: the file's mode guards it.")
     ] = False,
+    public: Annotated[
+        Path | None, typer.Option(help="Where its public part goes; beside the file if not said.")
+    ] = None,
     passphrase_from: _PassphraseFrom = _DEFAULT,
     json: options.Json = False,
 ) -> None:
@@ -60,7 +63,7 @@ def key(
     from xroad_lite.stewardship import make_role_key
 
     secret = None if plain else _passphrase(passphrase_from)
-    signer = make_role_key(file, algorithm, passphrase=secret)
+    signer = make_role_key(file, algorithm, passphrase=secret, public=public)
     found = {"key": file, "id": signer.public_key.keyid, "encrypted": not plain}
     output.give(found, lambda: _say(f"{file}: key {signer.public_key.keyid[:16]}"))
 

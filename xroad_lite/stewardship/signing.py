@@ -65,14 +65,22 @@ class RoleKeys:
                 metadata.sign(self._signers[key_id], append=True)
 
 
-def make_role_key(name: str, algorithm: str = "EdDSA", *, passphrase: Secret = None) -> Signer:
-    """Make a key in a file (0600) or module; beside a file lies ``NAME.pub``, for everybody."""
+def make_role_key(
+    name: str,
+    algorithm: str = "EdDSA",
+    *,
+    passphrase: Secret = None,
+    public: Path | None = None,
+) -> Signer:
+    """Make a key in a file (0600) or module; its public part goes to ``public``, or beside it."""
     from securesystemslib.signer import CryptoSigner
 
     address = name if ":" in name else f"file:{name}"
     key = new_key(address, algorithm, passphrase=passphrase)
-    if address.startswith("file:"):
-        Path(f"{address.removeprefix('file:')}{PUBLIC}").write_bytes(public_pem(key.public_key()))
+    if public is None and address.startswith("file:"):
+        public = Path(f"{address.removeprefix('file:')}{PUBLIC}")
+    if public is not None:
+        public.write_bytes(public_pem(key.public_key()))
     return CryptoSigner(key)
 
 
