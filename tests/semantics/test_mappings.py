@@ -439,3 +439,16 @@ def test_a_selection_that_takes_absent_reads_the_same_thing_under_another_term()
     )
     names = [{"use": "old", "family": "Soto"}, {"use": "official", "family": "Rojas"}]
     assert there.apply({"name": names}).value == {"surname": "Rojas"}
+
+
+def test_a_rank_does_not_hide_the_way_without_one() -> None:
+    """Of two cells on one pair both are looked at: the better one so far may end up the worse."""
+    known = world(
+        terms("a:x", "a:y", "b:z")
+        + cell("a:x", "c:m", "<")
+        + cell("a:y", "c:m", "<")
+        + cell("c:m", "b:z", "<")
+        + cell("c:m", "b:z", "=", "xm:rank 2")
+    )
+    there = translator(record("a", {"x": TEXT, "y": TEXT}), record("b", {"z": TEXT}), known)
+    assert there.report.field("/z").status == "ambiguous"

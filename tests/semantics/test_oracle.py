@@ -417,7 +417,7 @@ def worlds(draw: Any) -> tuple[World, list[Any]]:
     return world, draw(st.lists(message, min_size=1, max_size=2))
 
 
-@settings(max_examples=int(os.environ.get("XROAD_LITE_SOAK_WORLDS", "10")), deadline=None)
+@settings(max_examples=int(os.environ.get("XROAD_LITE_SOAK_WORLDS", "8")), deadline=None)
 @given(worlds())
 def test_random_worlds_equal_the_slow_road(drawn: tuple[World, list[Any]]) -> None:
     """Random schemas, contexts, cells and bodies: both roads arrive at the same document.

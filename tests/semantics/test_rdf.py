@@ -135,7 +135,7 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(BODIES)
 def test_random_messages_equal_pyld(body: dict[str, Any]) -> None:
     """Every feature of contexts that is understood, with hostile texts, keys and numbers."""
@@ -209,7 +209,7 @@ def test_valid_messages_conform(name: str) -> None:
         ({"birthDate": "24-01-01"}, "birthDate"),
         ({"birthDate": 5}, "birthDate"),
         ({"gender": "m"}, "gender"),
-        ({"active": "yes"}, "active"),
+        ({"active": 7}, "active"),
         ({"name": [{"family": ["x"]}, {"family": 5}]}, "family"),
     ],
 )

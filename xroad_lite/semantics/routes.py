@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from xroad_lite.errors import SemanticsError
 from xroad_lite.semantics.binding import Binding
@@ -48,6 +48,11 @@ class _State:
     def cost(self) -> tuple[bool, tuple[int, ...], float, int]:
         return (self.relation != EXACT, self.ranks, -self.measure, len(self.cells))
 
+    def no_better_than(self, other: _State) -> bool:
+        """Whether all that goes on from here, with the same ranks, is no better than from there."""
+        weaker = self.relation == other.relation or other.relation == EXACT
+        return weaker and self.measure <= other.measure
+
     def through(self, cell: Cell, path: Path) -> _State:
         waiting = self.waiting if cell.function is None else (*self.waiting, cell.function)
         ranks = self.ranks if cell.rank is None else (*self.ranks, cell.rank)
@@ -60,6 +65,9 @@ class _State:
             (*self.cells, cell),
             self.trail | {self.path},
         )
+
+
+_Place: TypeAlias = tuple[Path, tuple[Function, ...], tuple[int, ...]]
 
 
 @dataclass(slots=True)
@@ -82,12 +90,13 @@ class Search:
         order = itertools.count()
         start = _State(path)
         heap = [(start.cost, next(order), start)]
-        seen: set[tuple[Path, tuple[Function, ...]]] = set()
+        seen: dict[_Place, list[_State]] = {}
         while heap:
             _, _, state = heapq.heappop(heap)
-            if (state.path, state.waiting) in seen:
+            before = seen.setdefault((state.path, state.waiting, state.ranks), [])
+            if any(map(state.no_better_than, before)):
                 continue
-            seen.add((state.path, state.waiting))
+            before.append(state)
             if len(seen) > MAX_STATES:
                 raise SemanticsError(
                     "semantics.too_many_routes",
