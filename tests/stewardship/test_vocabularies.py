@@ -176,6 +176,17 @@ def test_rings_are_those_of_a_naive_search(pairs: list[tuple[int, int]]) -> None
     assert sum(map(len, rings(edges))) == sum(map(len, expected))
 
 
+def test_values_that_their_datatype_does_not_have(capsys: pytest.CaptureFixture[str]) -> None:
+    """A thirteenth month is told, and rdflib says nothing of its own."""
+    odd = 'a:x dct:issued "2020-13-01"^^xsd:date ; dct:valid "yes"^^xsd:boolean .'
+    found = said(checked(declared("a:x") + odd))
+    assert found == [
+        "semantics.odd_value: x: its issued is no date",
+        "semantics.odd_value: x: its valid is no boolean",
+    ]
+    assert capsys.readouterr().err == ""
+
+
 def test_a_code_given_twice_names_both_concepts() -> None:
     """Across files, too; and once, not again as a fault of the loader."""
     other = f'a:more a skos:Concept ; skos:inScheme a:list ; skos:notation "1" ; {CODED} .'

@@ -21,6 +21,7 @@ from xroad_lite.stewardship.vocabularies.structure import (
     contradictions,
     cycles,
     duplicate_notations,
+    odd_values,
 )
 
 __all__ = ["Score", "Words", "check_words", "integrity", "read_words", "score"]
@@ -54,6 +55,7 @@ def integrity(words: Words) -> Iterator[Finding]:
     """What makes vocabularies mean something else than they seem to; quick, and without SHACL."""
     yield from cycles(words)
     yield from duplicate_notations(words)
+    yield from odd_values(words)
     yield from cell_faults(words)
     yield from contradictions(words)
     if not words.broken:  # else what a file lacks may be what could not be read

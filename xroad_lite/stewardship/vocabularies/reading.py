@@ -5,9 +5,12 @@ No import is followed and no address is opened: what is not in the files is not 
 
 from __future__ import annotations
 
+import logging
 import re
+import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
@@ -139,13 +142,28 @@ def _read(wanted: tuple[tuple[str, bytes], ...]) -> Words:
     for path, data in wanted:
         try:
             if path.endswith(".ttl"):
-                graphs[path] = parsed(path, data)
+                with _quiet():
+                    graphs[path] = parsed(path, data)
             else:
                 load_vocabulary({path: data})
         except SemanticsError as error:
             broken[path] = _refused(path, error)
     good = {path: data for path, data in wanted if path not in broken}
     return Words(good, graphs, vocabulary_of(good, graphs), tuple(broken.values()))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what rdflib prints of odd values: they are found, see ``odd_values``."""
+    logger = logging.getLogger("rdflib.term")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _refused(path: str, error: SemanticsError) -> Finding:

@@ -123,6 +123,19 @@ def duplicate_notations(words: Words) -> Iterator[Finding]:
             yield words.finding(file, "duplicate_notation", others[0], message, hint=hint)
 
 
+def odd_values(words: Words) -> Iterator[Finding]:
+    """Every value that its datatype does not have."""
+    from rdflib import Literal
+
+    for path, graph in words.graphs.items():
+        for subject, predicate, value in graph:
+            if isinstance(value, Literal) and value.ill_typed:
+                name, kind = short(str(predicate)), short(str(value.datatype))
+                message = f"{short(str(subject))}: its {name} is no {kind}"
+                hint = "correct the value, or its datatype"
+                yield words.finding(path, "odd_value", str(subject), message, hint=hint)
+
+
 def cell_faults(words: Words) -> Iterator[Finding]:
     """Every cell that could not be used, or looks wrong."""
     for fault in words.vocabulary.faults:
