@@ -1,5 +1,6 @@
 """Certificates and lists made to do harm: only our errors come out, in bounded time."""
 
+import random
 import time
 from contextlib import suppress
 
@@ -29,6 +30,8 @@ ROOT_DER = made("root", "root", ROOT.public_key(), ROOT, ca=True)
 LEAF_DER = made("leaf", "root", LEAF.public_key(), ROOT)
 REQUEST = make_request(LEAF, SubsystemId.parse(HEALTH))
 LIST = revocation_list("root", ROOT, 1, 2)
+ME = SubsystemId.parse(HEALTH)
+ROOT_CERTIFICATE = read_any_certificate(ROOT_DER)
 BOUND_SECONDS = 5.0
 
 
@@ -43,6 +46,17 @@ def checked(der, *others):
     finally:
         assert time.process_time() - began < BOUND_SECONDS
     return None
+
+
+def test_names_that_cannot_be_read_are_our_error():
+    """What the parser leaves for later, as an issuer that is no text, is found when it is read."""
+    rnd = random.Random(1)
+    for _ in range(1500):
+        at = LIST.index(b"root")
+        changed = bytearray(LIST)
+        changed[rnd.randrange(at - 12, at + 2)] = rnd.randrange(256)
+        with suppress(KeysError):
+            read_revocation_list(bytes(changed))
 
 
 def test_ten_thousand_names():
@@ -95,8 +109,9 @@ def test_any_changed_byte_is_refused_or_harmless(data):
     """A certificate, a list or a request with bytes changed raises nothing but our errors."""
     for whole, read in (
         (LEAF_DER, lambda der: checked(der)),
-        (LIST, read_revocation_list),
+        (LIST, lambda data: read_revocation_list(data).is_by(ROOT_CERTIFICATE)),
         (REQUEST, read_request),
+        (LEAF_DER, lambda der: check_answer([LEAF_DER, der], LEAF.public_key(), ME, now=NOW)),
     ):
         changed = bytearray(whole)
         for _ in range(data.draw(st.integers(1, 3))):
@@ -133,7 +148,5 @@ def test_a_huge_request_is_not_read():
 def test_an_answer_with_many_certificates_is_bounded():
     """Only those that lead upwards from ours are kept."""
     heap = [made("other", "root", p256().public_key(), ROOT) for _ in range(100)]
-    chain = check_answer(
-        [*heap, LEAF_DER, ROOT_DER], LEAF.public_key(), SubsystemId.parse(HEALTH), now=NOW
-    )
+    chain = check_answer([*heap, LEAF_DER, ROOT_DER], LEAF.public_key(), ME, now=NOW)
     assert chain == (LEAF_DER,)

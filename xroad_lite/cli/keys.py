@@ -215,11 +215,12 @@ def _opened(node: Path, source: str | None) -> tuple[Settings, Keyring]:
 
 def _wanted(keyring: Keyring, ders: tuple[bytes, ...]) -> tuple[Pair, PublicKey]:
     """The newest pair of which one of the certificates is; else the newest, for the message."""
-    from xroad_lite.keys import read_any_certificate
+    from xroad_lite.keys.installing import is_of
 
-    offered = [read_any_certificate(der).public_key() for der in ders]
     pairs = [(pair, _public(keyring, pair)) for pair in reversed(keyring.pairs())]
-    return next(((pair, key) for pair, key in pairs if key in offered), pairs[0])
+    return next(
+        ((pair, key) for pair, key in pairs if any(is_of(der, key) for der in ders)), pairs[0]
+    )
 
 
 def _public(keyring: Keyring, pair: Pair) -> PublicKey:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from cryptography import x509
 
@@ -27,7 +28,7 @@ def check_answer(
     ``KeysError`` when none is of ``key``, or ours has ended (Unix seconds), may not sign, names
     another subsystem, or leads to no authority of ``trust``.
     """
-    mine = [der for der in answer if _is_of(der, key)]
+    mine = [der for der in answer if is_of(der, key)]
     if not mine:
         raise KeysError(
             "keys.mismatch",
@@ -58,10 +59,11 @@ def check_answer(
     return chain
 
 
-def _is_of(der: bytes, key: PublicKey) -> bool:
+def is_of(der: bytes, key: PublicKey) -> bool:
+    """Whether a certificate, in DER, is of this key; what cannot be read is of none."""
     try:
         return read_any_certificate(der).public_key() == key
-    except MALFORMED:
+    except (KeysError, *MALFORMED):
         return False
 
 
@@ -69,10 +71,18 @@ def _intermediates(leaf: x509.Certificate, answer: Sequence[bytes]) -> list[byte
     """Those that lead upwards from ours, in order, without the root; others are left out."""
     found: list[bytes] = []
     above = leaf
-    by_name = {read_any_certificate(der).subject: der for der in answer}
+    by_name = dict(_named(answer))
     while above.issuer in by_name and above.issuer != above.subject:
         der = by_name.pop(above.issuer)
         above = read_any_certificate(der)
         if above.issuer != above.subject:
             found.append(der)
     return found
+
+
+def _named(answer: Sequence[bytes]) -> Iterator[tuple[x509.Name, bytes]]:
+    for der in answer:
+        with suppress(KeysError, *MALFORMED):  # whatever else an authority sends along
+            one = read_any_certificate(der)
+            _ = one.issuer
+            yield one.subject, der

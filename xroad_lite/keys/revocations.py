@@ -62,18 +62,19 @@ class RevocationList:
         return self._signers[authority]
 
     def _is_by(self, authority: x509.Certificate) -> bool:
-        if authority.subject != self.issuer:
-            return False
         try:
-            usage = authority.extensions.get_extension_for_class(x509.KeyUsage).value
-            if not usage.crl_sign:
+            if authority.subject != self.issuer or not _may_sign_lists(authority):
                 return False
-        except x509.ExtensionNotFound:
-            pass
-        try:
             return self._parsed.is_signature_valid(authority.public_key())  # type: ignore[arg-type]
         except (InvalidSignature, *MALFORMED):
             return False
+
+
+def _may_sign_lists(authority: x509.Certificate) -> bool:
+    try:
+        return authority.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
+    except x509.ExtensionNotFound:
+        return True
 
 
 @lru_cache(maxsize=64)
@@ -83,6 +84,8 @@ def read_revocation_list(data: bytes) -> RevocationList:
     try:
         parsed = load(data)
         faults = _faults(parsed)
+        found = RevocationList(parsed)
+        name = found.name
         for entry in parsed:  # a bad entry is found now, not when it matters
             _revoked(entry, "")
     except MALFORMED as error:
@@ -90,10 +93,10 @@ def read_revocation_list(data: bytes) -> RevocationList:
     if faults:
         raise KeysError(
             "keys.revocation_list",
-            f"the list of {parsed.issuer.rfc4514_string()} "
-            f"{faults}: expected a whole list of its authority's own certificates",
+            f"the list of {name} {faults}: expected a whole list of its authority's own "
+            "certificates",
         )
-    return RevocationList(parsed)
+    return found
 
 
 def _faults(parsed: x509.CertificateRevocationList) -> str:
