@@ -28,7 +28,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.lists(values, min_size=1, max_size=8))
 def test_a_draft_accepts_its_samples(samples: list[Any]) -> None:
     """Every draft compiles and accepts all that it was made from."""
