@@ -241,7 +241,7 @@ def _field(one: Field) -> str:
     meaning += f"<br><small>{spoken(described)}</small>" if any(described.values()) else ""
     kind = type_of(one)
     form = spoken(TYPES[kind]) if kind in TYPES else escaped(kind)
-    form += "".join(f"<br><small>{escaped(bound)}</small>" for bound in bounds_of(one))
+    form += "".join(f'<br><small lang="en">{escaped(bound)}</small>' for bound in bounds_of(one))
     marks = (badge("required") if one.required else "") + (
         badge("personal") if one.personal else ""
     )
