@@ -125,7 +125,7 @@ class Story:
             one.tend()
 
     def _await_births(self, count: int) -> None:
-        health, civil, welfare = (self._institutions[one] for one in ("health", "civil", "welfare"))
+        health, civil = self._institutions["health"], self._institutions["civil"]
         self._await(
             "births registered",
             lambda: (
@@ -135,11 +135,7 @@ class Story:
                 + civil.number("SELECT count(*) FROM xl_messages WHERE result = 'refused'")
             ),
             count,
-            lambda: (
-                health.number("SELECT count(*) FROM lines") == count
-                and self._quiet(health, civil)
-                and self._quiet(civil, welfare)
-            ),
+            lambda: health.number("SELECT count(*) FROM lines") == count and self._all_quiet(),
         )
 
     def _ensure_a_true_birth(self) -> None:
@@ -156,6 +152,11 @@ class Story:
                 node.step()
                 time.sleep(0.02)
         health.start()
+        self._await("births of our own", lambda: 1, 1, self._all_quiet)
+
+    def _all_quiet(self) -> bool:
+        health, civil, welfare = (self._institutions[one] for one in ("health", "civil", "welfare"))
+        return self._quiet(health, civil) and self._quiet(civil, welfare)
 
     def _quiet(self, sender: _Institution, receiver: _Institution) -> bool:
         """Whether all that one sent has arrived at the other and been dealt with."""
