@@ -10,6 +10,7 @@ import typer
 
 from xroad_lite import __version__
 from xroad_lite.cli import (
+    agreement_shown,
     catalogue,
     log_meaning,
     output,
@@ -22,6 +23,7 @@ from xroad_lite.cli import (
     vocab_map,
     vocab_report,
 )
+from xroad_lite.cli.agreement import agreement_app
 from xroad_lite.cli.authority import ca_app
 from xroad_lite.cli.broker import broker_app
 from xroad_lite.cli.demo.command import demo
@@ -61,6 +63,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(ca_app, name="ca")
 app.add_typer(registry_app, name="registry")
 app.add_typer(schema_app, name="schema")
+app.add_typer(agreement_app, name="agreement")
 app.add_typer(broker_app, name="broker")
 app.add_typer(log_app, name="log")
 app.add_typer(dead_app, name="dead")

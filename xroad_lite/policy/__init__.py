@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from xroad_lite.policy.deciding import Step, decide, explain
 from xroad_lite.policy.finding import find, projection
+from xroad_lite.policy.near import Explained, explain_all, operation_of
 from xroad_lite.policy.rules import ERROR_TYPE, PUBLISH, REPLY, REQUEST, Movement
 
 __all__ = [
@@ -14,10 +15,13 @@ __all__ = [
     "PUBLISH",
     "REPLY",
     "REQUEST",
+    "Explained",
     "Movement",
     "Step",
     "decide",
     "explain",
+    "explain_all",
     "find",
+    "operation_of",
     "projection",
 ]

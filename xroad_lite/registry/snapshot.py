@@ -24,6 +24,7 @@ from xroad_lite.registry.linking import linked
 from xroad_lite.registry.models import (
     Agreement,
     CertificateEntry,
+    Ending,
     Group,
     Instance,
     Member,
@@ -191,6 +192,10 @@ class Snapshot:
     def approvals(self, agreement: Agreement) -> list[Approval]:
         """What each party says of an agreement."""
         return self._agreements.approvals(agreement)
+
+    def ending(self, agreement: Agreement) -> tuple[Ending, Approval] | None:
+        """The ending of an agreement, if a file says so, and whether its party has approved it."""
+        return self._agreements.ending(agreement)
 
     def force(self, agreement: Agreement) -> Force | str:
         """When an agreement is in force; or, as a sentence, why it never is."""

@@ -27,6 +27,7 @@ from xroad_lite.stewardship.checking.findings import Finding
 from xroad_lite.stewardship.checking.members import Names, check_party, check_type
 from xroad_lite.stewardship.checking.reading import Reading
 from xroad_lite.stewardship.checking.wording import check_named
+from xroad_lite.stewardship.drafts import TODO
 
 _BROKER_NAME_BYTES: Final = 255
 _SOON_SECONDS: Final = 30 * 86_400
@@ -41,6 +42,7 @@ def check_agreements(reading: Reading) -> Iterator[Finding]:
         yield from names.meet(f"{agreement.agreement}/{agreement.version}", path, ("agreement",))
         yield from check_named(path, agreement.title, ("title",))
         yield from check_named(path, agreement.legal_basis.text, ("legal_basis", "text"))
+        yield from _unwritten(path, agreement)
         yield from _parties(reading, path, agreement)
         yield from _period(reading, path, agreement)
         for index, type_ in enumerate(agreement.types):
@@ -53,6 +55,16 @@ def check_agreements(reading: Reading) -> Iterator[Finding]:
         for type_, pointers in agreement.fields_.items():
             yield from _fields(reading, path, agreement, type_, pointers, declared)
     yield from _approvals(reading)
+
+
+def _unwritten(path: str, agreement: Agreement) -> Iterator[Finding]:
+    """What the form of ``agreement new`` left for a person to write."""
+    texts = {("title",): agreement.title, ("legal_basis", "text"): agreement.legal_basis.text}
+    for at, by_language in texts.items():
+        for language, text in by_language.items():
+            if text.strip() == TODO:
+                message = f"{'.'.join(at)} in {language} is still to be written"
+                yield Finding(path, "registry.todo", message, at=(*at, language))
 
 
 def _approvals(reading: Reading) -> Iterator[Finding]:
