@@ -108,6 +108,7 @@ class Story:
         try:
             for one in self._institutions.values():
                 one.start()
+            self._await("institutions started", self._started, len(world.INSTITUTIONS))
             began = time.monotonic()
             self._await_births(count)
             self._ask_questions()
@@ -123,6 +124,10 @@ class Story:
     def _tend(self) -> None:
         for one in self._institutions.values():
             one.tend()
+
+    def _started(self) -> int:
+        asked = "SELECT count(*) FROM xl_messages"
+        return sum(bool(one.ask(asked)) for one in self._institutions.values())
 
     def _await_births(self, count: int) -> None:
         health, civil = self._institutions["health"], self._institutions["civil"]
@@ -187,14 +192,18 @@ class Story:
             "questions answered",
             lambda: tax.number(answered),
             len(codes),
-            lambda: tax.number(answered) == len(codes),
         )
 
     def _await(
-        self, what: str, done: Callable[[], int], total: int, finished: Callable[[], bool]
+        self,
+        what: str,
+        done: Callable[[], int],
+        total: int,
+        finished: Callable[[], bool] | None = None,
     ) -> None:
+        """Wait until ``finished``, or until ``done`` has reached ``total``."""
         last, moved = -1, time.monotonic()
-        while not finished():
+        while not (finished() if finished else done() == total):
             self._tend()
             now = done()
             if now != last:
