@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "tests" / "transports")]
 
 from broker import start_broker  # noqa: E402
 
+from bench.agreements import decisions  # noqa: E402
 from bench.meaning import meaning  # noqa: E402
 from bench.peers import record  # noqa: E402
 
@@ -172,6 +173,10 @@ def main() -> None:
     print("\nmeaning: a record of FHIR into the Civil Registry's words; 20,000 concepts loaded")
     for name, value in meant.items():
         print(f"  {name:30}{value:12,.2f}")
+    decided = decisions()
+    print("\npolicy: a second, one core, 10,000 agreements")
+    for name, value in decided.items():
+        print(f"  {name:34}{value:12,.2f}")
     runs = exchanges(options.messages, options.rounds, peers=not options.alone)
     best = {name: max(run.rate for run in found) for name, found in runs.items()}
     print(f"\nend to end, {options.messages} messages of 1 KB, best of {options.rounds};")
@@ -184,7 +189,7 @@ def main() -> None:
             f"  ours is {best[OURS] / best[name]:5.2f} of it",
         )
     told = {name: [asdict(run) for run in found] for name, found in runs.items()}
-    print(json.dumps({"costs": single, "meaning": meant, "end_to_end": told}))
+    print(json.dumps({"costs": single, "meaning": meant, "policy": decided, "end_to_end": told}))
 
 
 if __name__ == "__main__":

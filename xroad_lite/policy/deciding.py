@@ -11,7 +11,7 @@ from xroad_lite.policy.rules import Case, Movement
 from xroad_lite.registry import Agreement, Snapshot
 from xroad_lite.registry.agreements import Force
 
-_REMEMBERED = 10_000
+_REMEMBERED = 65_536
 
 
 class _Allowed(NamedTuple):

@@ -84,6 +84,7 @@ class Agreements:
         self._read: dict[str, _File] = {}
         self._versions: dict[str, list[Agreement]] = {}
         self._force: dict[str, Force | str] = {}
+        self._approvals: dict[str, list[Approval]] = {}
         for path in sorted(files):
             if path.endswith(".yaml") and not path.endswith(ENDED):
                 found = read_document(Agreement, path, files[path])
@@ -106,11 +107,14 @@ class Agreements:
 
     def approvals(self, agreement: Agreement) -> list[Approval]:
         """What each party says of an agreement; an open one needs its provider's word alone."""
-        file = self._read[self.iri(agreement)]
-        roles = [(PROVIDER, agreement.provider)]
-        if agreement.consumer is not None:
-            roles.append((CONSUMER, agreement.consumer))
-        return [self._approval(file.path, file.data, *one) for one in roles]
+        iri = self.iri(agreement)
+        if iri not in self._approvals:
+            file = self._read[iri]
+            roles = [(PROVIDER, agreement.provider)]
+            if agreement.consumer is not None:
+                roles.append((CONSUMER, agreement.consumer))
+            self._approvals[iri] = [self._approval(file.path, file.data, *one) for one in roles]
+        return self._approvals[iri]
 
     def ending(self, agreement: Agreement) -> tuple[Ending, Approval] | None:
         """The ending of an agreement, if a file says so, and whether its party has approved it."""
