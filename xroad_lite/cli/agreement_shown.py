@@ -17,7 +17,7 @@ from xroad_lite.cli.agreement_given import Language, Name, Source, moment, purpo
 from xroad_lite.cli.agreement_given import said as in_language
 
 if TYPE_CHECKING:
-    from xroad_lite.policy import Explained, Movement
+    from xroad_lite.policy import Call, Explained, Movement
     from xroad_lite.registry import Agreement, Snapshot
 
 _COLOURS = {"in force": "green", "drains": "yellow", "not begun": "cyan", "faulty": "bold red"}
@@ -184,6 +184,9 @@ def why(
     ] = "",
     at: Annotated[str, typer.Option(help="A day or a time in UTC; now if left out.")] = "",
     sealed: Annotated[str, typer.Option(help="When it was sealed, if before that.")] = "",
+    call: Annotated[
+        str, typer.Option(help="Of a REST service: its code, method and path, as 'p GET /a/1'.")
+    ] = "",
     source: Source = Path(),
     json: options.Json = False,
 ) -> None:
@@ -199,7 +202,14 @@ def why(
     operation = _operation(operation) or operation_of(snapshot, sender, recipient, type_)
     when = moment(sealed) if sealed else None
     asked = Movement(
-        operation, sender, recipient, type_, purpose(snapshot, wanted), moment(at), when
+        operation,
+        sender,
+        recipient,
+        type_,
+        purpose(snapshot, wanted),
+        moment(at),
+        when,
+        _call(call),
     )
     found = explain_all(snapshot, asked)
     allowed = any(one.allowed for one in found)
@@ -224,6 +234,19 @@ def _operation(text: str) -> str:
         problem = f"got the operation {text!r:.40}: expected publish, request or reply"
         raise ConfigurationError("config.operation", problem)
     return text
+
+
+def _call(text: str) -> Call | None:
+    from xroad_lite.errors import ConfigurationError
+    from xroad_lite.policy import Call
+
+    if not text:
+        return None
+    parts = text.split(" ", 2)
+    if len(parts) != 3 or not parts[2].startswith("/"):
+        problem = f"got the call {text!r:.80}: expected code, method, path, as 'persons GET /a/1'"
+        raise ConfigurationError("config.call", problem)
+    return Call(*parts)
 
 
 def _as_json(one: Explained) -> dict[str, Any]:

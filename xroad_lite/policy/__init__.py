@@ -8,13 +8,14 @@ from __future__ import annotations
 from xroad_lite.policy.deciding import Step, decide, explain
 from xroad_lite.policy.finding import find, projection
 from xroad_lite.policy.near import Explained, explain_all, operation_of
-from xroad_lite.policy.rules import ERROR_TYPE, PUBLISH, REPLY, REQUEST, Movement
+from xroad_lite.policy.rules import ERROR_TYPE, PUBLISH, REPLY, REQUEST, Call, Movement
 
 __all__ = [
     "ERROR_TYPE",
     "PUBLISH",
     "REPLY",
     "REQUEST",
+    "Call",
     "Explained",
     "Movement",
     "Step",

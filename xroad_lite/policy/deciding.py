@@ -31,7 +31,7 @@ def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreem
     ``PolicyError`` otherwise; its code names the rule that decided, its message what was asked and
     what the agreement says.
     """
-    operation, sender, recipient, type_, purpose, at, sealed = movement
+    operation, sender, recipient, type_, purpose, at, sealed, call = movement
     key = (agreement_iri, operation, sender, recipient, type_, purpose)
     decided = _ALLOWED.setdefault(snapshot, {})
     allowed = decided.get(key)
@@ -41,9 +41,10 @@ def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreem
             decided.clear()
         decided[key] = allowed
     agreement, (start, until, drained, _), maintained = allowed
-    if maintained or not (start <= (at if sealed is None else sealed) < until and at < drained):
+    in_time = start <= (at if sealed is None else sealed) < until and at < drained
+    if call is not None or maintained or not in_time:
         case = Case(snapshot, agreement, movement)
-        for rule in rules.TIMED:
+        for rule in rules.MOMENTARY:
             rule(case)
     return agreement
 
@@ -81,7 +82,7 @@ def explain(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> list[
     case = _case(snapshot, agreement_iri, movement)
     steps: list[Step] = []
     refused = False
-    for rule in (*rules.LASTING, *rules.TIMED):
+    for rule in (*rules.LASTING, *rules.MOMENTARY):
         name = rule.__name__.strip("_")
         if refused:
             steps.append(Step(name, None, ""))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from xroad_lite import times
 from xroad_lite.errors import PolicyError
-from xroad_lite.registry import Agreement, Snapshot
+from xroad_lite.registry import Agreement, Snapshot, endpoints
 from xroad_lite.registry.agreements import Force
 from xroad_lite.registry.models import Maintenance
 
@@ -19,10 +19,19 @@ ERROR_TYPE = "xroad.error"
 """The type of a sealed error, which may answer any request."""
 
 
+class Call(NamedTuple):
+    """A call of a REST service: its code, the method, and the path without query, as sent."""
+
+    service: str
+    method: str
+    path: str
+
+
 class Movement(NamedTuple):
     """What somebody wants to do. ``recipient`` None means everybody.
 
     ``at`` is Unix seconds: when it is decided; ``sealed`` when it was sealed, if that was earlier.
+    ``call`` is what a request of a REST service calls.
     """
 
     operation: str
@@ -32,6 +41,7 @@ class Movement(NamedTuple):
     purpose: str
     at: float
     sealed: float | None = None
+    call: Call | None = None
 
 
 class Case(NamedTuple):
@@ -148,6 +158,21 @@ def approved(case: Case) -> str:
     return "approved by " + " and ".join(f"its {one.role}" for one in given)
 
 
+def endpoint(case: Case) -> str:
+    """Of a REST service it lists what is called, as X-Road's rules by method and path do."""
+    call = case.movement.call
+    if call is None:
+        return "no REST service is called"
+    rule = endpoints.allowed(case.agreement.endpoints.get(call.service, ()), call.method, call.path)
+    if rule is None:
+        raise case.refuse(
+            "endpoint",
+            f"{case.name} does not list {call.method} {call.path!r:.120} of {call.service}",
+            f"see what it lists with: xroad-lite agreement show {case.agreement.agreement}",
+        )
+    return f"it lists {rule.method} {rule.path} of {call.service}"
+
+
 def in_force(case: Case) -> str:
     """It was in force when the message was sealed, and what it still drains has not run out."""
     force, at = case.snapshot.force(case.agreement), case.movement.at
@@ -192,4 +217,5 @@ def _in_maintenance(case: Case, planned: Maintenance) -> PolicyError:
 LASTING: tuple[Rule, ...] = (operation, parties, member, type_, purpose, approved)
 """What a snapshot says of a movement whatever the time is."""
 
-TIMED: tuple[Rule, ...] = (in_force, maintenance)
+MOMENTARY: tuple[Rule, ...] = (endpoint, in_force, maintenance)
+"""What depends on the moment, or on the very call."""
