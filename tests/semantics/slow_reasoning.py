@@ -217,16 +217,48 @@ _SHORT = {
 
 def rules(knowledge: Graph) -> list[Rule]:
     """Every cell of the graph in every direction in which it may be read."""
-    found: list[Rule] = []
+    said = [
+        _stated(knowledge, cell) for cell in sorted(set(knowledge.subjects(ALIGN.entity2)), key=str)
+    ]
     codes = set(knowledge.subjects(SKOS.inScheme))
-    for cell in sorted(set(knowledge.subjects(ALIGN.entity2)), key=str):
-        found.extend(_rules(knowledge, cell))
     for predicate, relation in _SHORT.items():
         for left, right in knowledge.subject_objects(predicate):
             if not (left in codes and right in codes):
                 one = Rule(f"{left} {right}", ((str(left),),), (str(right),), relation)
-                found.extend(_directions(one, definitional=False))
-    return found
+                said.append((one, False))
+    return [
+        found for rule, definitional in agreed(said) for found in _directions(rule, definitional)
+    ]
+
+
+def agreed(said: Iterable[tuple[Rule, bool]]) -> Iterator[tuple[Rule, bool]]:
+    """One rule for all that state the same pair: what every one of them grants, no more.
+
+    A relation grants reading forwards, backwards or both; what only some grant is not granted,
+    and what is granted one way alone is broader.
+    """
+    pairs: dict[Any, list[tuple[Rule, bool]]] = defaultdict(list)
+    for rule, definitional in said:
+        one = _in_order(rule)
+        pairs[one.sources, one.target, one.function, one.rank].append((one, definitional))
+    for same in pairs.values():
+        ways = set.intersection(*({"=": {"<", ">"}}.get(r.relation, {r.relation}) for r, _ in same))
+        if ways:
+            relation = "=" if len(ways) == 2 else ways.pop()
+            measure = min(rule.measure for rule, _ in same)
+            whole = replace(same[0][0], relation=relation, measure=measure)
+            yield whole, all(definitional for _, definitional in same)
+
+
+def _in_order(rule: Rule) -> Rule:
+    """A rule between two terms, written from the one that sorts first; others as they are."""
+    left, right = rule.sources[0], rule.target
+    terms = [end[0] for end in (left, right) if len(end) == 1 and isinstance(end[0], str)]
+    bare = len(rule.sources) == 1 and rule.function is None and rule.rank is None
+    if not bare or len(terms) < 2 or terms[0] <= terms[1]:
+        return rule
+    turned = rule.relation.translate(str.maketrans("<>", "><"))
+    return replace(rule, sources=(right,), target=left, relation=turned)
 
 
 _RULES: dict[int, list[Rule]] = {}
@@ -240,7 +272,8 @@ def _cached_rules(knowledge: Graph) -> list[Rule]:
     return _RULES[id(knowledge)]
 
 
-def _rules(graph: Graph, cell: Any) -> Iterator[Rule]:
+def _stated(graph: Graph, cell: Any) -> tuple[Rule, bool]:
+    """A cell as it is written, and whether it is marked as definitional."""
     several = graph.value(cell, XM.args)
     if several is not None:
         sources = tuple(_path(graph, one) for one in Collection(graph, several))
@@ -256,7 +289,7 @@ def _rules(graph: Graph, cell: Any) -> Iterator[Rule]:
         rank=None if rank is None else int(rank),
         measure=float(graph.value(cell, ALIGN.measure) or 1.0),
     )
-    yield from _directions(rule, str(graph.value(cell, XM.definitional)) == "true")
+    return rule, str(graph.value(cell, XM.definitional)) == "true"
 
 
 def _path(graph: Graph, node: Any) -> tuple[Any, ...]:

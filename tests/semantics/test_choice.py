@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from semantic_cases import IRIS, TEXT, record
+from semantic_cases import IRIS, TEXT, cell, record, terms, world, world_files
+from slow_reasoning import Reasoning, Template
+from slow_road import SlowRoad, known
 
 from xroad_lite.errors import SemanticsError
 from xroad_lite.semantics import Vocabulary, translator
@@ -82,3 +84,49 @@ def test_the_choice_equals_a_naive_one(web: list[Row]) -> None:
     there = translator(source, target, _vocabulary(web))
     value = there.apply({name: name for name in SOURCES}).value
     assert value == ({} if expected is None else {TARGET: expected})
+
+
+def _on_hub(*relations: str) -> str:
+    """Two source terms into a hub, by = and by <; the hub into the target, said several times."""
+    ways = cell("a:x", "c:h") + cell("a:y", "c:h", "<")
+    return ways + "".join(cell("c:h", "b:z", *said.split(maxsplit=1)) for said in relations)
+
+
+DISAGREEING: dict[str, tuple[str, bool, list[str] | None]] = {
+    "= and < of one pair: two broader ways tie": (_on_hub("=", "<"), False, None),
+    "= and < of one pair: an array takes both": (_on_hub("=", "<"), True, ["X", "Y"]),
+    "said twice, then weaker: two broader ways tie": (_on_hub("=", "=", "<"), False, None),
+    "= and > of one pair: not into the target": (_on_hub("=", ">"), True, None),
+    "< and > of one pair: nothing holds": (_on_hub("<", ">"), True, None),
+    "=, < and > of one pair: nothing holds": (_on_hub("=", "<", ">"), True, None),
+    "the weaker measure holds, too": (
+        _on_hub("< align:measure 0.5", "=") + cell("a:w", "b:z", "<", "align:measure 0.9"),
+        False,
+        ["W"],
+    ),
+    "of two hubs only one still leads there": (
+        cell("a:x", "c:h")
+        + cell("c:h", "b:z")
+        + cell("c:h", "b:z", ">")
+        + cell("a:y", "c:i")
+        + cell("c:i", "b:z"),
+        False,
+        ["Y"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("cells", "many", "expected"), DISAGREEING.values(), ids=list(DISAGREEING))
+def test_cells_that_disagree_about_a_pair(
+    cells: str, many: bool, expected: list[str] | None
+) -> None:
+    """Within one file as well the weaker relation holds, on both roads: worlds found at random."""
+    declared = terms("a:w", "a:x", "a:y", "c:h", "c:i", "b:z")
+    field = {"type": "array", "items": TEXT} if many else TEXT
+    source, target = record("a", {"w": TEXT, "x": TEXT, "y": TEXT}), record("b", {"z": field})
+    message = {"w": "W", "x": "X", "y": "Y"}
+    value = {} if expected is None else {"z": expected if many else expected[0]}
+    there = translator(source, target, world(declared + cells))
+    assert there.apply(message).value == value
+    road = SlowRoad(Reasoning(Template(source), known(world_files(declared + cells))), target)
+    assert road.translate(message) == value

@@ -140,7 +140,7 @@ def _weakest(group: Sequence[Cell]) -> tuple[Cell | None, list[Fault]]:
         return replace(first, measure=measure, definitional=definitional), []
     both = {BROADER, NARROWER} <= relations
     weaker = None if both else (relations - {EXACT}).pop()
-    detail = f"other files say {', '.join(sorted(relations))} of this pair; " + (
+    detail = f"of this pair is said {' and '.join(sorted(relations))}; " + (
         f"the weaker {weaker} holds" if weaker else "none of them holds"
     )
     severity = "warning" if weaker else "wrong"
