@@ -208,3 +208,16 @@ def test_every_line_fits_a_terminal(desk: Desk) -> None:
     why = ("why", HEALTH, CIVIL, "health.birth", PURPOSE)
     for words in (("list",), ("show", "births"), why, ("check",)):
         assert max(map(len, desk.run(*words)[0].splitlines())) <= 80
+
+
+def test_exported_and_imported_it_is_the_same(desk: Desk) -> None:
+    """As an ODRL policy; a file that is there is not written over."""
+    policy = desk.source.parent / "births.jsonld"
+    policy.write_text(desk.run("export", "births")[0])
+    refused, code = desk.ask("import", str(policy))
+    assert (refused["error"]["code"], code) == ("config.file", 2)
+    file = desk.source / "agreements/births-1.yaml"
+    before = yaml.safe_load(file.read_text())
+    file.unlink()
+    assert desk.ask("import", str(policy))[0]["path"] == "agreements/births-1.yaml"
+    assert yaml.safe_load(file.read_text()) == before

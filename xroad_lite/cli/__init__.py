@@ -10,6 +10,7 @@ import typer
 
 from xroad_lite import __version__
 from xroad_lite.cli import (
+    agreement_odrl,
     agreement_shown,
     catalogue,
     log_meaning,
