@@ -226,11 +226,13 @@ def test_wait_ends_when_something_arrives(world: World) -> None:
     world.allow("A", "B")
     a, b = world.open("A"), world.open("B")
     b.listen([LANE])
-    threading.Timer(0.3, lambda: a.send([parcel(1, world.name("B"))])).start()
+    sending = threading.Timer(0.3, lambda: a.send([parcel(1, world.name("B"))]))
+    sending.start()
     begun = time.monotonic()
     while not b.receive(1):
         b.wait(20)
     assert time.monotonic() - begun < 10
+    sending.join()
 
 
 def test_sending_nothing(world: World) -> None:

@@ -48,6 +48,8 @@ class EmbeddedTransport:
         self._outcomes: list[tuple[int, Outcome]] = []
         self._woken = threading.Event()
         self._path = path
+        self._lock = threading.RLock()
+        """One thread at a time: closing under another's statement would end the process."""
         self._connection = self._open()
         self._seen_version = -1
 
@@ -155,38 +157,49 @@ class EmbeddedTransport:
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        with self._lock:
+            self._connection.close()
 
     def _execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(sql, values).fetchall()
+            with self._lock:
+                return self._connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise TransportError("transport.unreachable", f"{self._path}: {error}") from None
 
     def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection, self._path)
+        return _Transaction(self._connection, self._path, self._lock)
 
 
 class _Transaction:
     """BEGIN IMMEDIATE … COMMIT, with our errors."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: threading.RLock) -> None:
         self._connection = connection
         self._path = path
+        self._lock = lock
 
     def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
+            self._lock.release()
             raise TransportError("transport.unreachable", f"{self._path}: {error}") from None
         return self._connection
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
-            self._connection.execute("COMMIT" if error is None else "ROLLBACK")
+            self._end("COMMIT" if error is None else "ROLLBACK")
+        finally:
+            self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise TransportError("transport.unreachable", f"{self._path}: {error}") from None
+
+    def _end(self, command: str) -> None:
+        try:
+            self._connection.execute(command)
         except sqlite3.Error as failure:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise TransportError("transport.unreachable", f"{self._path}: {failure}") from None
-        if isinstance(error, sqlite3.Error):
-            raise TransportError("transport.unreachable", f"{self._path}: {error}") from None
