@@ -6,7 +6,7 @@ Does not check a document (``checking`` does), write files, or decide what a mes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -175,16 +175,14 @@ _WHY: Final = {
 }
 
 
-def approvals(
-    shelf: Shelf, path: str, signer: Signer, *, now: float, roles: Sequence[str] = ()
-) -> dict[str, bytes]:
+def approvals(shelf: Shelf, path: str, signer: Signer, *, now: float) -> dict[str, bytes]:
     """The approvals, by path, of a file by the parties whose key it is; ``now`` is Unix seconds.
 
     Of an ending the party alone approves that ends it. ``RegistryError`` if it is nobody's key.
     """
     agreement = shelf.agreement(path)
     data = shelf.files[path]
-    wanted = list(roles) or entitled(shelf, agreement, signer)
+    wanted = entitled(shelf, agreement, signer)
     if path.endswith(ENDED):
         by = read_document(Ending, path, data).by
         if by not in wanted:
