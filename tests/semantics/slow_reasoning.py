@@ -86,6 +86,13 @@ class Several:
 
 
 @dataclass(frozen=True)
+class Clash:
+    """What a function would be given, if two cells did not claim it alike."""
+
+    why: Contradiction = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Fact:
     """From a node, ``path`` is said: how, by which cells, how well.
 
@@ -515,7 +522,7 @@ class Reasoning:
         prefixes = {path[:at] for path in known for at in range(len(path))}
         for rule in self.several:
             for prefix in prefixes:
-                parts = [self._best(node, (*prefix, *source)) for source in rule.sources]
+                parts = [self._argument(node, (*prefix, *source)) for source in rule.sources]
                 if rule.function is None or not any(parts):
                     continue
                 if not all(parts) and rule.function[0] != "join":
@@ -531,8 +538,12 @@ class Reasoning:
                 if made.value not in known[path]:
                     yield made
 
-    def _best(self, node: str, path: tuple[Any, ...]) -> Fact | None:
-        return choose(self.facts(node, path), many=True)
+    def _argument(self, node: str, path: tuple[Any, ...]) -> Fact | None:
+        facts = self.facts(node, path)
+        try:
+            return choose(facts, many=True)
+        except Contradiction as why:  # of no account unless a field of the target comes to it
+            return replace(facts[0], value=Clash(why))
 
 
 def choose(facts: Iterable[Fact], *, many: bool) -> Fact | None:
@@ -543,6 +554,8 @@ def choose(facts: Iterable[Fact], *, many: bool) -> Fact | None:
     found = list(kept.values())
     if not found:
         return None
+    for fact in found:
+        _raise_clash(fact.value)
     best = found[0]
     if best.ranks:
         ranked = [fact for fact in found if fact.ranks]
@@ -559,6 +572,13 @@ def choose(facts: Iterable[Fact], *, many: bool) -> Fact | None:
     if len(tied) == 1:
         return best
     return _together("all", tied) if many else None
+
+
+def _raise_clash(value: Any) -> None:
+    if isinstance(value, Clash):
+        raise value.why
+    for argument in value.arguments if isinstance(value, Call) else ():
+        _raise_clash(argument)
 
 
 def _together(kind: str, facts: list[Fact]) -> Fact:

@@ -215,14 +215,12 @@ class Search:
     def _arguments(
         self, shape: int, state: _State, cell: Cell, before: Path, depth: int
     ) -> Iterator[Route]:
-        found = []
-        for source in cell.sources:
-            best = _best(self.routes(shape, (*before, *source), depth))
-            if best is not None:
-                found.append(best)
-            elif cell.function is None or KINDS[cell.function.name].arguments != "all":
-                return
-        if found and cell.function is not None:
+        ways = [self.routes(shape, (*before, *source), depth) for source in cell.sources]
+        if cell.function is None:
+            return
+        enough = any if KINDS[cell.function.name].arguments == "all" else all
+        found = [best for best in map(_best, ways if enough(ways) else ()) if best is not None]
+        if found:
             beyond = state.through(replace(cell, function=None), ())
             parts = tuple(route.expression for route in found)
             worst = [beyond.relation, *(route.relation for route in found)]
