@@ -6,7 +6,7 @@ of the checks is written once, in ``checks``.
 
 from __future__ import annotations
 
-from xroad_lite.exchange.compiled import check_readable
+from xroad_lite.exchange.compiled import check_readable, give_vocabulary
 from xroad_lite.exchange.identity import check_own
 from xroad_lite.exchange.incoming import read_again, receive
 from xroad_lite.exchange.judgement import (
@@ -37,6 +37,7 @@ __all__ = [
     "check_own",
     "check_readable",
     "check_ready",
+    "give_vocabulary",
     "prepare",
     "read_again",
     "receive",

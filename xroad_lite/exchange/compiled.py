@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -36,6 +37,12 @@ def compiled_translator(
             _VOCABULARIES[snapshot] = load_vocabulary(snapshot.vocabulary_files)
         compiled[key] = translator(source.document, target.document, _VOCABULARIES[snapshot])
     return compiled[key]
+
+
+def give_vocabulary(snapshot: Snapshot, load: Callable[[], Vocabulary]) -> None:
+    """Take the snapshot's vocabulary from ``load`` unless it is known, not from Turtle."""
+    if snapshot not in _VOCABULARIES:
+        _VOCABULARIES[snapshot] = load()
 
 
 def check_readable(snapshot: Snapshot, source: SchemaVersion, target: SchemaVersion) -> None:

@@ -83,7 +83,7 @@ class Node:
         try:
             self.store = Store(settings.path(settings.log))
             self._registry = RegistryView(settings.registry_client(), self.store, self._clock())
-            self._terms = Terms(self._registry)
+            self._terms = Terms(self._registry, settings.path("vocabulary"))
             signer = self._keyring.signer(self._is_listed, self._clock())
             self._transport = open_transport(
                 settings.transport, self.id, base=settings.folder, max_body=settings.max_body

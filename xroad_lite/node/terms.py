@@ -6,17 +6,21 @@ the terms of its sender.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from xroad_lite.errors import ConfigurationError
-from xroad_lite.exchange import check_readable
+from xroad_lite.exchange import check_readable, give_vocabulary
 from xroad_lite.node.registry_view import RegistryView
+from xroad_lite.node.words import read_vocabulary
 from xroad_lite.registry import SchemaVersion
 
 
 class Terms:
     """Schemas by subscription, and by the id of a question that waits for its answer."""
 
-    def __init__(self, registry: RegistryView) -> None:
+    def __init__(self, registry: RegistryView, cache: Path) -> None:
         self._registry = registry
+        self._cache = cache
         self._reading: dict[str, str] = {}
         self._prefixed: set[str] = set()
 
@@ -62,6 +66,7 @@ class Terms:
     def _target(self, reads: str) -> SchemaVersion:
         name, _, version = reads.partition("/")
         snapshot = self._registry.current
+        give_vocabulary(snapshot, lambda: read_vocabulary(snapshot, self._cache))
         if version.isascii() and version.isdigit():
             target = snapshot.schema(snapshot.schema_iri(name, int(version)))
         else:
