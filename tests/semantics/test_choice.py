@@ -130,3 +130,16 @@ def test_cells_that_disagree_about_a_pair(
     assert there.apply(message).value == value
     road = SlowRoad(Reasoning(Template(source), known(world_files(declared + cells))), target)
     assert road.translate(message) == value
+
+
+def test_no_object_is_exact_where_the_way_back_contradicts_itself() -> None:
+    """An object is held to what a field is: exact only if the way back reads it exactly."""
+    inner = {"type": "object", "properties": {}}
+    source = record("a", {"o": inner, "x": TEXT})
+    target = record("b", {"o": inner, "y": TEXT, "z": TEXT})
+    declared = terms("a:o", "a:x", "b:o", "b:y", "b:z") + cell("a:o", "b:o")
+    good = translator(source, target, world(declared + cell("a:x", "b:y")))
+    assert good.report.field("/o").status == "exact"
+    twice = cell("a:x", "b:y") + cell("a:x", "b:z")  # from the target both claim a:x
+    bad = translator(source, target, world(declared + twice))
+    assert bad.report.field("/o").status == "reversible"

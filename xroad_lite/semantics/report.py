@@ -176,7 +176,7 @@ def _ends(routines: Sequence[Routine]) -> dict[str, set[str]]:
     """For every field that the way back writes exactly: the one that it reads."""
     found: dict[str, set[str]] = {}
     for place in places(routines):
-        if isinstance(place.member, Value) and place.member.route.relation == EXACT:
+        if isinstance(place.member, (Value, Nested)) and place.member.route.relation == EXACT:
             for read in reads(place.member.route.expression):
                 found.setdefault(place.pointer, set()).add(place.base + source_pointer(read))
     return found
@@ -199,9 +199,7 @@ def _entry(place: Place, inverse: Mapping[str, set[str]], vocabulary: Vocabulary
         dict.fromkeys(place.base + source_pointer(r) for r in reads(member.route.expression))
     )
     status = _status(member, vocabulary)
-    returns = isinstance(member, Nested) or any(
-        inverse.get(pointer) == {place.pointer} for pointer in pointers
-    )
+    returns = any(inverse.get(pointer) == {place.pointer} for pointer in pointers)
     if status == "exact" and not returns:
         status = "reversible"
     return TargetField(
