@@ -393,15 +393,20 @@ class Reasoning:
         return own or sorted(found, key=Fact.order)
 
     def _close(self, node: str) -> None:
-        known = self.known.setdefault(node, defaultdict(dict))
-        fresh = [
+        said = [
             Fact(path, tuple(range(1, len(path) + 1)), self._walk(node, path, end))
             for path, end in self.template.paths(node)
         ]
-        while fresh:
-            kept = [fact for fact in fresh if self._keep(known, fact)]
-            fresh = [new for fact in kept for new in self._rewritten(node, fact)]
-            fresh = fresh or list(self._several(node, known))  # of what is known in the end
+        made: list[Fact] = []
+        for _ in range(MAX_CELLS):  # until what several paths make of all facts is among them
+            known = self.known[node] = defaultdict(dict)
+            fresh = [*said, *made]
+            while fresh:
+                kept = [fact for fact in fresh if self._keep(known, fact)]
+                fresh = [new for fact in kept for new in self._rewritten(node, fact)]
+            before, made = made, list(self._several(node, known))
+            if made == before:
+                return
 
     def _walk(self, node: str, path: tuple[str, ...], end: str) -> Walk:
         return Walk(tuple((iri, None) for iri in path), end)
@@ -519,10 +524,11 @@ class Reasoning:
 
     def _several(self, node: str, known: dict[Any, Any]) -> Iterator[Fact]:
         """Facts by cells of several paths that share a beginning."""
-        prefixes = {path[:at] for path in known for at in range(len(path))}
+        prefixes = sorted({path[:at] for path in known for at in range(len(path))}, key=repr)
         for rule in self.several:
             for prefix in prefixes:
-                parts = [self._argument(node, (*prefix, *source)) for source in rule.sources]
+                paths = [(*prefix, *source) for source in rule.sources]
+                parts = [self._argument(node, path, rule) for path in paths]
                 if rule.function is None or not any(parts):
                     continue
                 if not all(parts) and rule.function[0] != "join":
@@ -534,12 +540,11 @@ class Reasoning:
                 whole = Fact(path, upto, Call(rule.function, tuple(p.value for p in there)))
                 for part in there:
                     whole = whole.joined(part)
-                made = whole.by(rule, path=path)
-                if made.value not in known[path]:
-                    yield made
+                yield whole.by(rule, path=path)
 
-    def _argument(self, node: str, path: tuple[Any, ...]) -> Fact | None:
-        facts = self.facts(node, path)
+    def _argument(self, node: str, path: tuple[Any, ...], rule: Rule) -> Fact | None:
+        """The best of a path, but for what the rule made of itself."""
+        facts = [fact for fact in self.facts(node, path) if rule.name not in fact.cells]
         try:
             return choose(facts, many=True)
         except Contradiction as why:  # of no account unless a field of the target comes to it

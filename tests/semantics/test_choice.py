@@ -143,3 +143,15 @@ def test_no_object_is_exact_where_the_way_back_contradicts_itself() -> None:
     twice = cell("a:x", "b:y") + cell("a:x", "b:z")  # from the target both claim a:x
     bad = translator(source, target, world(declared + twice))
     assert bad.report.field("/o").status == "reversible"
+
+
+def test_a_cell_is_never_an_argument_of_itself() -> None:
+    """A ring from what a join gives back to one of its paths adds no second text."""
+    declared = terms("a:x", "b:z", "c:m", "c:u", "c:v")
+    joined = cell("xm:args ( c:m c:u )", "c:v", "=", 'xm:fn [ a xm:join ; xm:sep ", " ]')
+    ring = cell("a:x", "c:m") + joined + cell("c:v", "c:u", "<") + cell("c:v", "b:z")
+    source, target = record("a", {"x": TEXT}), record("b", {"z": TEXT})
+    there = translator(source, target, world(declared + ring))
+    assert there.apply({"x": "X"}).value == {"z": "X"}
+    road = SlowRoad(Reasoning(Template(source), known(world_files(declared + ring))), target)
+    assert road.translate({"x": "X"}) == {"z": "X"}

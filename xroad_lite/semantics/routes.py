@@ -68,6 +68,7 @@ class _State:
 
 
 _Place: TypeAlias = tuple[Path, tuple[Function, ...], tuple[int, ...]]
+_Question: TypeAlias = tuple[int, Path, int, frozenset[Cell]]
 
 
 @dataclass(slots=True)
@@ -76,17 +77,25 @@ class Search:
 
     source: Binding
     vocabulary: Vocabulary
-    known: dict[tuple[int, Path, int], tuple[Route, ...]] = field(default_factory=dict)
+    known: dict[_Question, tuple[Route, ...]] = field(default_factory=dict)
 
-    def routes(self, shape: int, path: Path, depth: int = 0) -> tuple[Route, ...]:
-        """Every way to ``path`` from the source object; the field itself, if it is there."""
-        key = (shape, path, depth)
+    def routes(
+        self, shape: int, path: Path, depth: int = 0, inside: frozenset[Cell] = frozenset()
+    ) -> tuple[Route, ...]:
+        """Every way to ``path`` from the source object; the field itself, if it is there.
+
+        For an argument, ``inside`` has the cells that it is an argument of: a cell applied to
+        what it gives itself would find nothing new.
+        """
+        key = (shape, path, depth, inside)
         if key not in self.known:
-            self.known[key] = ()  # a cycle through the arguments of functions finds nothing new
-            self.known[key] = tuple(self._search(shape, path, depth))
+            self.known[key] = ()
+            self.known[key] = tuple(self._search(shape, path, depth, inside))
         return self.known[key]
 
-    def _search(self, shape: int, path: Path, depth: int) -> Iterator[Route]:
+    def _search(
+        self, shape: int, path: Path, depth: int, inside: frozenset[Cell]
+    ) -> Iterator[Route]:
         order = itertools.count()
         start = _State(path)
         heap = [(start.cost, next(order), start)]
@@ -108,7 +117,7 @@ class Search:
                 yield _route(state, read)
                 continue
             if depth + len(state.cells) < MAX_DEPTH:
-                yield from self._several(shape, state, depth)
+                yield from self._several(shape, state, depth, inside)
                 for following in self._next(state):
                     if following.path in following.trail:
                         continue  # back where it came from: functions there and back add nothing
@@ -202,35 +211,40 @@ class Search:
                 found.extend(sorted(code for code, (other, _) in table.items() if other == value))
         return tuple(found) or None
 
-    def _several(self, shape: int, state: _State, depth: int) -> Iterator[Route]:
+    def _several(
+        self, shape: int, state: _State, depth: int, inside: frozenset[Cell]
+    ) -> Iterator[Route]:
         """Ways through cells with several arguments, each searched on its own."""
         for position, step in enumerate(state.path):
             for cell in self.vocabulary.cells_into(step_iri(step)):
                 whole = position + len(cell.target) == len(state.path)
-                if len(cell.sources) > 1 and whole and _matches(cell, state.path, position):
-                    yield from self._arguments(
-                        shape, state, cell, state.path[:position], depth + len(state.cells) + 1
-                    )
+                fresh = len(cell.sources) > 1 and cell not in inside
+                if fresh and whole and _matches(cell, state.path, position):
+                    before, deeper = state.path[:position], depth + len(state.cells) + 1
+                    ways = [
+                        self.routes(shape, (*before, *source), deeper, inside | {cell})
+                        for source in cell.sources
+                    ]
+                    yield from _applied(cell, state, ways)
 
-    def _arguments(
-        self, shape: int, state: _State, cell: Cell, before: Path, depth: int
-    ) -> Iterator[Route]:
-        ways = [self.routes(shape, (*before, *source), depth) for source in cell.sources]
-        if cell.function is None:
-            return
-        enough = any if KINDS[cell.function.name].arguments == "all" else all
-        found = [best for best in map(_best, ways if enough(ways) else ()) if best is not None]
-        if found:
-            beyond = state.through(replace(cell, function=None), ())
-            parts = tuple(route.expression for route in found)
-            worst = [beyond.relation, *(route.relation for route in found)]
-            yield Route(
-                _wrapped(Apply(cell.function, parts), state.waiting),
-                BROADER if BROADER in worst else EXACT,
-                beyond.ranks,
-                min([beyond.measure, *(route.measure for route in found)]),
-                (*state.cells, cell, *(c for route in found for c in route.cells)),
-            )
+
+def _applied(cell: Cell, state: _State, ways: list[tuple[Route, ...]]) -> Iterator[Route]:
+    """The way through a cell with several arguments, each given by the best of its ways."""
+    if cell.function is None:
+        return
+    enough = any if KINDS[cell.function.name].arguments == "all" else all
+    found = [best for best in map(_best, ways if enough(ways) else ()) if best is not None]
+    if found:
+        beyond = state.through(replace(cell, function=None), ())
+        parts = tuple(route.expression for route in found)
+        worst = [beyond.relation, *(route.relation for route in found)]
+        yield Route(
+            _wrapped(Apply(cell.function, parts), state.waiting),
+            BROADER if BROADER in worst else EXACT,
+            beyond.ranks,
+            min([beyond.measure, *(route.measure for route in found)]),
+            (*state.cells, cell, *(c for route in found for c in route.cells)),
+        )
 
 
 def unordered(key: str, why: str) -> SemanticsError:
