@@ -540,6 +540,7 @@ class Reasoning:
                 whole = Fact(path, upto, Call(rule.function, tuple(p.value for p in there)))
                 for part in there:
                     whole = whole.joined(part)
+                whole = replace(whole, ranks=())  # theirs have chosen the arguments
                 yield whole.by(rule, path=path)
 
     def _argument(self, node: str, path: tuple[Any, ...], rule: Rule) -> Fact | None:
