@@ -76,8 +76,17 @@ class _File:
 class Agreements:
     """All agreements of one snapshot; approvals are verified at the first question, and once."""
 
-    def __init__(self, files: Mapping[str, bytes], base: str, approvers: Approvers) -> None:
-        """``files`` are those below ``agreements/``; ``base`` is the instance's IRI."""
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        base: str,
+        approvers: Approvers,
+        read: Mapping[str, Agreement] | None = None,
+    ) -> None:
+        """``files`` are those below ``agreements/``, ``read`` what has been read of them already.
+
+        ``base`` is the instance's IRI.
+        """
         self._files = files
         self._base = base
         self._approvers = approvers
@@ -87,7 +96,7 @@ class Agreements:
         self._approvals: dict[str, list[Approval]] = {}
         for path in sorted(files):
             if path.endswith(".yaml") and not path.endswith(ENDED):
-                found = read_document(Agreement, path, files[path])
+                found = (read or {}).get(path) or read_document(Agreement, path, files[path])
                 self._read[self.iri(found)] = _File(path, files[path], found)
                 self._versions.setdefault(found.agreement, []).append(found)
 

@@ -76,7 +76,12 @@ def _approvals(reading: Reading) -> Iterator[Finding]:
         for path, data in reading.files.items()
         if path in sound or (path.startswith(FOLDER) and path.endswith((ENDED, ".jws")))
     }
-    agreements = Agreements(files, reading.base, lambda one: reading.parties.approvers(one, lead))
+    agreements = Agreements(
+        files,
+        reading.base,
+        lambda one: reading.parties.approvers(one, lead),
+        read=dict(reading.agreements),
+    )
     for path, agreement in reading.agreements:
         for one in agreements.approvals(agreement):
             yield from _approval(reading, path, one)
