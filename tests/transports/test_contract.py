@@ -214,9 +214,15 @@ def test_wake_ends_a_wait(world: World) -> None:
     """Another thread ends a ``wait`` long before its time."""
     a = world.open("A")
     a.wait(0.1)
-    threading.Timer(0.1, a.wake).start()
+    woken = threading.Event()
+
+    def wake() -> None:
+        woken.set()
+        a.wake()
+
+    threading.Timer(0.1, wake).start()
     begun = time.monotonic()
-    while time.monotonic() - begun < 0.1:
+    while not woken.is_set():
         a.wait(20)
     assert time.monotonic() - begun < 10
 
