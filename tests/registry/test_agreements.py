@@ -12,6 +12,7 @@ from xroad_lite.envelope import jws
 from xroad_lite.errors import RegistryError
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import KeySigner
+from xroad_lite.registry import Snapshot
 from xroad_lite.registry.agreements import (
     Agreements,
     Force,
@@ -162,6 +163,19 @@ def test_an_ending_of_another_agreement_is_refused() -> None:
     )
     with pytest.raises(RegistryError, match="is about deaths/1"):
         force(read(approved(FILE, *BOTH) | {ending_path("births", 1): ending.encode()}))
+
+
+@pytest.mark.parametrize("ending", [b"[]", b"agreement: births\nversion: 2\nby: nobody\n"])
+def test_a_faulty_ending_is_found_before_a_snapshot_is_used(ending: bytes) -> None:
+    """Not when the first message comes, which would be refused for it."""
+    files = FILE | {
+        ending_path("births", 1): ending,
+        "instance.yaml": b"instance: CL\nbase: https://cl.example/\ntitle: {en: One}\n"
+        b"authorities: [one.pem]\n",
+        "one.pem": AUTHORITY.pem,
+    }
+    with pytest.raises(RegistryError, match="births-1"):
+        Snapshot.draft(files).read()
 
 
 def test_a_version_ends_where_the_next_one_begins() -> None:

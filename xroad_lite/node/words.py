@@ -5,7 +5,6 @@ Does not decide what they mean. The cache is believed: it lies where only this n
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from xroad_lite.errors import SemanticsError
@@ -30,7 +29,7 @@ def read_vocabulary(snapshot: Snapshot, folder: Path) -> Vocabulary:
 
 def _keep(file: Path, data: bytes) -> None:
     """Replace what the folder holds; a cache that cannot be written is only slower."""
-    temporary = file.with_name(f".{os.getpid()}")
+    temporary = file.with_name(".new")  # one process per node: what a crash left is replaced
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary.write_bytes(data)

@@ -111,6 +111,8 @@ class Snapshot:
         ``again`` leaves for later what was read when it was adopted: of 5,000 schemas few are used.
         """
         _ = self.trust, self.parties, self._by_provider, None if again else self.subjects
+        for agreement in self.agreements:
+            self.ending(agreement)
 
     @cached_property
     def instance(self) -> Instance:
