@@ -13,7 +13,6 @@ from xroad_lite.cli import (
     agreement_odrl,
     agreement_shown,
     catalogue,
-    log_meaning,
     output,
     publishing,
     schema_checks,
@@ -31,7 +30,7 @@ from xroad_lite.cli.demo.command import demo
 from xroad_lite.cli.doctor import doctor
 from xroad_lite.cli.init import init
 from xroad_lite.cli.keys import keys_app
-from xroad_lite.cli.logs import dead_app, log_app
+from xroad_lite.cli.log import dead_app, log_app
 from xroad_lite.cli.nodes import request, send, status
 from xroad_lite.cli.registry import registry_app
 from xroad_lite.cli.schema import schema_app

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from xroad_lite.cli import options, output
-from xroad_lite.cli.logs import LogOption, log_app, log_file
+from xroad_lite.cli.log.app import LogOption, log_app, log_file
 from xroad_lite.errors import ConfigurationError, LogError, RegistryError, XRoadError
 
 if TYPE_CHECKING:
