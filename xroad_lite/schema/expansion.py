@@ -17,19 +17,19 @@ MAX_COST = 1_000_000
 """How many schemas may apply along one path of a body before each body is counted."""
 _MAX_BODY_DEPTH = 200
 _MAX_CHAIN = 500
-_IN_PLACE = {
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "not",
-    "if",
-    "then",
-    "else",
-    "dependentSchemas",
-    "dependencies",
-}
+_IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas",
+             "dependencies")  # fmt: skip
 _ITEMS = ("prefixItems", "items", "additionalItems", "unevaluatedItems")
 _REST = ("additionalProperties", "unevaluatedProperties")
+_KINDS = {
+    "patternProperties": "patterns",
+    "contains": "contains",
+    "propertyNames": "names",
+    **dict.fromkeys(_REST, "rest"),
+    **dict.fromkeys(_IN_PLACE, "in_place"),
+    **dict.fromkeys(_ITEMS, "items"),
+}
+"""By keyword, in which list of a node the schemas below it stand."""
 _MAX_NAMES = 50_000
 
 
@@ -143,15 +143,12 @@ class _Graph:
 
     def connect(self, node: Node) -> None:
         counted = node.place.keywords()
-        kinds = {"patternProperties": node.patterns, "contains": node.contains}
-        kinds |= {"propertyNames": node.names} | dict.fromkeys(_REST, node.rest)
-        kinds |= dict.fromkeys(_IN_PLACE, node.in_place) | dict.fromkeys(_ITEMS, node.items)
         for keyword, name, place in node.place.subschemas():
             number = self.number(place)
             if keyword == "properties" and keyword in counted:
                 node.named[name] = number
-            elif keyword in kinds and keyword in counted:
-                kinds[keyword].append(number)
+            elif keyword in _KINDS and keyword in counted:
+                getattr(node, _KINDS[keyword]).append(number)
         if (target := referred(self.documents, node.place)) is not None:
             node.in_place.append(self.number(target))
 
@@ -165,11 +162,11 @@ class _Graph:
 
 def _ordered(nodes: list[Node]) -> list[int]:
     """The numbers so that each schema follows those that it applies to the same value."""
-    order: list[int] = []
-    length: dict[int, int] = {}
+    order = [at for at, node in enumerate(nodes) if not (node.in_place or node.dynamic)]
+    length = dict.fromkeys(order, 1)
     entered: set[int] = set()
     for start in range(len(nodes)):
-        pending = [start]
+        pending = [start] if start not in length else []
         while pending:
             index = pending[-1]
             steps = [*nodes[index].in_place, *nodes[index].dynamic]

@@ -113,17 +113,20 @@ def compile_json(document: Any, resources: Mapping[str, Any]) -> JSONEngine:
 def _validator(documents: Documents) -> jsonschema_rs.Validator:
     import jsonschema_rs
 
-    used = []
-    for uri, place in documents.files.items():
+    used = [(uri, place) for uri, place in documents.files.items() if uri]
+    for _, place in used:
         _check_metaschema(place)
-        if uri:
-            used.append((uri, _with_dialect(place)))
-    limit = max(1 << 16, min(1 << 20, _PATTERN_MEMORY // max(1, _count_patterns(documents))))
+    if documents.patterns > MAX_PATTERNS:
+        raise SchemaError(
+            "schema.too_large",
+            f"the schema has {documents.patterns:,} patterns: expected at most {MAX_PATTERNS:,}",
+        )
+    limit = max(1 << 16, min(1 << 20, _PATTERN_MEMORY // max(1, documents.patterns)))
     try:
         return jsonschema_rs.validator_for(
             _with_dialect(documents.root),
             validate_formats=True,
-            registry=jsonschema_rs.Registry(used),
+            registry=jsonschema_rs.Registry([(uri, _with_dialect(place)) for uri, place in used]),
             base_uri=BASE,
             pattern_options=jsonschema_rs.RegexOptions(size_limit=limit, dfa_size_limit=limit),
             offline=True,
@@ -152,24 +155,6 @@ def _with_dialect(place: Place) -> Any:
     if isinstance(place.schema, bool) or "$schema" in place.schema:
         return place.schema
     return {"$schema": URIS[place.draft], **place.schema}
-
-
-def _count_patterns(documents: Documents) -> int:
-    count = 0
-    pending = list(documents.files.values())
-    while pending:
-        place = pending.pop()
-        pending.extend(below for _, _, below in place.subschemas())
-        keywords = place.keywords()
-        if isinstance(named := keywords.get("patternProperties"), dict):
-            count += len(named)
-        count += "pattern" in keywords
-    if count > MAX_PATTERNS:
-        raise SchemaError(
-            "schema.too_large",
-            f"the schema has {count:,} patterns: expected at most {MAX_PATTERNS:,}",
-        )
-    return count
 
 
 def _invalid(error: jsonschema_rs.ValidationError) -> SchemaError:

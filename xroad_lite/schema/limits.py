@@ -31,6 +31,9 @@ def check_size(document: Any) -> int:
             raise _too("deep", f"nests deeper than {MAX_DEPTH} levels")
         deeper: list[Any] = []
         for value in level:
+            if isinstance(value, str):
+                characters += len(value)
+                continue
             characters += _characters(value)
             if isinstance(value, dict):
                 deeper.extend(value.values())
@@ -60,8 +63,6 @@ def deeper_than(value: Any, limit: int) -> bool:
 
 
 def _characters(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
     if isinstance(value, dict):
         if not all(isinstance(name, str) for name in value):
             raise SchemaError("schema.invalid", "the schema has a name that is not text")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import unquote, urldefrag, urljoin
 
 from xroad_lite.errors import SchemaError
@@ -27,6 +27,9 @@ NAMED = ("properties", "patternProperties", "dependentSchemas", "dependencies", 
          "definitions")  # fmt: skip
 _ONLY_2020 = {"unevaluatedProperties", "unevaluatedItems", "prefixItems", "dependentSchemas"}
 _ONLY_07 = {"additionalItems"}
+_HOLDING = frozenset((*ONE, *MANY, *NAMED))
+_KEYWORDS = {7: _HOLDING - _ONLY_2020, 2020: _HOLDING - _ONLY_07}
+"""By draft, the keywords in whose values schemas stand."""
 
 
 @runtime_checkable
@@ -38,8 +41,7 @@ class Addressed(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A schema, with the address that its references are relative to and its draft (7 or 2020)."""
 
     schema: Any
@@ -56,7 +58,9 @@ class Place:
 
     def within(self, schema: Any) -> Place:
         """A subschema of this one, which may set an address of its own."""
-        identifier = schema.get("$id") if isinstance(schema, dict) else None
+        if not isinstance(schema, dict) or "$id" not in schema:
+            return Place(schema, self.base, self.draft)
+        identifier = schema["$id"]
         if not isinstance(identifier, str) or (self.draft == 7 and "$ref" in schema):
             return Place(schema, self.base, self.draft)
         name = schema.get("$schema")
@@ -69,10 +73,9 @@ class Place:
         """Each subschema that stands in this schema: keyword, name or position, place."""
         if not isinstance(self.schema, dict):
             return
-        unknown = _ONLY_07 if self.draft == 2020 else _ONLY_2020
-        for keyword, value in self.schema.items():
-            if keyword in unknown:
-                continue
+        known = _KEYWORDS[self.draft]
+        for keyword in [word for word in self.schema if word in known]:
+            value = self.schema[keyword]
             if keyword in ONE and isinstance(value, dict | bool):
                 yield keyword, "", self.within(value)
             elif keyword in MANY and isinstance(value, list):
@@ -96,6 +99,8 @@ class Documents:
     _dynamic: dict[str, list[Place]] = field(default_factory=dict)
     _addresses: dict[str, Any] = field(default_factory=dict)
     _resolved: dict[tuple[str, str], Place] = field(default_factory=dict)
+    patterns: int = 0
+    """How many patterns all that is loaded holds."""
     _values: int = 0
 
     @property
@@ -133,6 +138,9 @@ class Documents:
         schema = place.schema
         if not isinstance(schema, dict):
             return
+        self.patterns += "pattern" in schema
+        if isinstance(named := schema.get("patternProperties"), dict):
+            self.patterns += len(named)
         if "$id" in schema and isinstance(schema["$id"], str):
             self.loaded.setdefault(place.base, place)
             if place.draft == 7 and schema["$id"].startswith("#"):

@@ -107,13 +107,16 @@ class _Reading:
         keywords = self.place.keywords()
         if self.of != "object" and keywords.keys() <= _OF_OBJECTS:
             return TRUE
+        if "type" in keywords and _typed(_names(keywords), self.of) is FALSE:
+            return FALSE  # whatever the other keywords say
         readers: tuple[Callable[[Mapping[str, Any]], Iterator[Formula]], ...] = (
             self._values,
             self._combinations,
             self._references,
             self._of_type(),
         )
-        return And(tuple(part for read in readers for part in read(keywords)))
+        parts = [part for read in readers for part in read(keywords) if part is not TRUE]
+        return And(tuple(parts)) if parts else TRUE
 
     def _of_type(self) -> Callable[[Mapping[str, Any]], Iterator[Formula]]:
         match self.of:
@@ -139,8 +142,7 @@ class _Reading:
 
     def _values(self, keywords: Mapping[str, Any]) -> Iterator[Formula]:
         if "type" in keywords:
-            names = keywords["type"]
-            yield _typed([names] if isinstance(names, str) else names, self.of)
+            yield _typed(_names(keywords), self.of)
         if "const" in keywords:
             yield self._among([keywords["const"]])
         if "enum" in keywords:
@@ -307,6 +309,11 @@ _LIMITS = (
 
 def _nothing(_: Mapping[str, Any]) -> Iterator[Formula]:
     return iter(())
+
+
+def _names(keywords: Mapping[str, Any]) -> list[str]:
+    names = keywords["type"]
+    return [names] if isinstance(names, str) else names
 
 
 def _typed(names: list[str], of: str) -> Formula:
