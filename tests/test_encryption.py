@@ -105,7 +105,8 @@ def test_a_ciphertext_under_another_seal_is_refused(changed: str) -> None:
     one = encrypted()
     with pytest.raises(EncryptionError) as refused:
         opened(one.body, one.commitment, **{changed: THIRD})
-    assert refused.value.code in ("encryption.commitment", "encryption.producer")
+    wanted = {"message_id": "commitment", "source": "producer", "recipient": "parties"}
+    assert refused.value.code == f"encryption.{wanted[changed]}"
 
 
 def test_another_plaintext_under_the_same_seal_is_refused() -> None:
@@ -115,7 +116,7 @@ def test_another_plaintext_under_the_same_seal_is_refused() -> None:
     assert refused.value.code == "encryption.commitment"
 
 
-def changes() -> list[tuple[str, Any]]:
+def changes() -> list[tuple[str, str, Any]]:
     """Departures from the one form."""
 
     def protected(**more: str) -> Any:
@@ -130,36 +131,69 @@ def changes() -> list[tuple[str, Any]]:
             first["encrypted_key"],
         )
 
+    def party(index: int, **more: Any) -> Any:
+        return lambda value: value["recipients"][index]["header"].update(more)
+
+    def point(curve: str) -> dict[str, str]:
+        return {"kty": "EC", "crv": curve, "x": "A" * 43, "y": "A" * 43}
+
     return [
-        ("zip", protected(zip="DEF")),
-        ("another algorithm", protected(alg="ECDH-ES")),
-        ("another cipher", protected(enc="A128GCM")),
-        ("another type", protected(typ=encryption.KEY)),
-        ("crit", protected(crit="b64")),
-        ("swapped wraps", swapped),
-        ("an unprotected header", lambda value: value.update(unprotected={"zip": "DEF"})),
-        ("aad", lambda value: value.update(aad="QQ")),
-        ("no recipients", lambda value: value.update(recipients=[])),
-        ("many recipients", lambda value: value.update(recipients=value["recipients"] * 5)),
-        ("recipients of another kind", lambda value: value.update(recipients="ab")),
-        ("another tag", lambda value: value.update(tag="A" * 22)),
-        ("a short iv", lambda value: value.update(iv="AAAA")),
-        ("a ciphertext cut", lambda value: value.update(ciphertext=value["ciphertext"][:-4])),
-        ("a number for text", lambda value: value.update(ciphertext=7)),
-        ("no point", lambda value: value["recipients"][0]["header"]["epk"].update(x="AAAA")),
-        ("a named party more", lambda value: value["recipients"][0]["header"].update(jku="x")),
-        ("a kid that is no text", lambda value: value["recipients"][0]["header"].update(kid=1)),
-    ]
+        ("zip", "algorithm", protected(zip="DEF")),
+        ("another algorithm", "algorithm", protected(alg="ECDH-ES")),
+        ("another cipher", "algorithm", protected(enc="A128GCM")),
+        ("another type", "algorithm", protected(typ=encryption.KEY)),
+        ("crit", "algorithm", protected(crit="b64")),
+        ("swapped wraps", "failed", swapped),
+        ("swapped parties", "parties", lambda value: value["recipients"].reverse()),
+        ("another recipient", "not_for_me", party(0, apv="QUJD")),
+        ("another producer", "producer", party(0, apu="QUJD")),
+        ("another sender", "parties", party(1, apv="QUJD")),
+        ("no sender", "parties", lambda value: value["recipients"].pop()),
+        (
+            "an unprotected header",
+            "malformed",
+            lambda value: value.update(unprotected={"zip": "DEF"}),
+        ),
+        ("aad", "malformed", lambda value: value.update(aad="QQ")),
+        ("no recipients", "malformed", lambda value: value.update(recipients=[])),
+        (
+            "many recipients",
+            "malformed",
+            lambda value: value.update(recipients=value["recipients"] * 5),
+        ),
+        (
+            "recipients of another kind",
+            "malformed",
+            lambda value: value.update(recipients="ab"),
+        ),
+        ("another tag", "failed", lambda value: value.update(tag="A" * 22)),
+        ("a short iv", "failed", lambda value: value.update(iv="AAAA")),
+        (
+            "a ciphertext cut",
+            "failed",
+            lambda value: value.update(ciphertext=value["ciphertext"][:-4]),
+        ),
+        ("a number for text", "failed", lambda value: value.update(ciphertext=7)),
+        ("no point", "failed", party(0, epk=point("P-256"))),
+        ("half a point", "malformed", party(0, epk={"kty": "EC"})),
+        ("another curve", "malformed", party(1, epk=point("P-384"))),
+        ("a header more", "malformed", party(0, jku="x")),
+        ("an algorithm of a party's own", "malformed", party(0, alg="ECDH-ES")),
+        ("a kid that is no text", "malformed", party(0, kid=1)),
+        ("a kid of no key here", "no_key", party(0, kid="A" * 43)),
+        ("a party that is no text", "malformed", party(1, apv="_")),
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("what", "change"), changes())
-def test_whatever_is_changed_in_the_form_is_refused(what: str, change: Any) -> None:
-    """Every departure from the one form ends in an error of ours, and nothing opens."""
+@pytest.mark.parametrize(("what", "code", "change"), changes())
+def test_whatever_is_changed_in_the_form_is_refused(what: str, code: str, change: Any) -> None:
+    """Every departure from the one form ends in an error of its own, and nothing opens."""
     one = encrypted()
     value = copy.deepcopy(json.loads(one.body))
     change(value)
-    with pytest.raises(EncryptionError):
+    with pytest.raises(EncryptionError) as refused:
         opened(json.dumps(value).encode(), one.commitment)
+    assert refused.value.code == f"encryption.{code}"
 
 
 @settings(max_examples=200, deadline=None)
@@ -213,3 +247,35 @@ def test_pseudonyms_are_the_agreements_own() -> None:
     assert encryption.pseudonym(first, "111") == encryption.pseudonym(first, "111")
     assert encryption.pseudonym(first, "111") != encryption.pseudonym(second, "111")
     assert encryption.pseudonym(first, "111") != encryption.pseudonym(first, "112")
+
+
+AGREEMENT = "https://demo.example/agreements/births/1"
+
+
+def test_a_pseudonym_key_opens_for_the_parties_of_its_agreement_alone() -> None:
+    """Each party unwraps the same key; a third one, or under another agreement, nobody."""
+    parties = [(name, KEYS[name].public) for name in (SOURCE, RECIPIENT)]
+    wrapped = encryption.new_pseudonym_key(AGREEMENT, parties)
+    source, recipient, third = (
+        encryption.Holder(name, [KEYS[name]]) for name in (SOURCE, RECIPIENT, THIRD)
+    )
+    key = source.pseudonym_key(AGREEMENT, wrapped)
+    assert key == recipient.pseudonym_key(AGREEMENT, wrapped)
+    assert len(key) == encryption.KEY_BYTES
+    assert encryption.is_pseudonym(encryption.pseudonym(key, "111"))
+    for holder, iri, code in (
+        (third, AGREEMENT, "not_for_me"),
+        (recipient, AGREEMENT[:-1] + "2", "producer"),
+        (encryption.Holder(RECIPIENT), AGREEMENT, "no_key"),
+    ):
+        for _ in range(2):  # the second time from memory
+            with pytest.raises(EncryptionError) as refused:
+                holder.pseudonym_key(iri, wrapped)
+            assert refused.value.code == f"encryption.{code}"
+
+
+def test_who_stands_in_it_can_be_read_without_a_key() -> None:
+    """Names, in their order, keys and producer: for whoever checks its form."""
+    parties = encryption.parties_of(GOOD.body, encryption.BODY)
+    assert parties == [(name, KEYS[name].public.kid) for name in (RECIPIENT, SOURCE)]
+    assert encryption.producers_of(GOOD.body, encryption.BODY) == {SOURCE}

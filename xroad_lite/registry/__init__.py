@@ -11,6 +11,7 @@ from xroad_lite.registry.folder import RegistryFolder
 from xroad_lite.registry.known import KnownSnapshots
 from xroad_lite.registry.models import Agreement, Instance, Member
 from xroad_lite.registry.parties import Parties, Party
+from xroad_lite.registry.pseudonyms import pseudonyms_of
 from xroad_lite.registry.snapshot import SchemaVersion, Snapshot
 from xroad_lite.registry.source import read_source
 
@@ -29,5 +30,6 @@ __all__ = [
     "Snapshot",
     "State",
     "newest_root",
+    "pseudonyms_of",
     "read_source",
 ]

@@ -51,6 +51,10 @@ Duration = Annotated[str, AfterValidator(_is_duration)]
 Iri = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+$", max_length=255)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 AgreementName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+LogKey = Annotated[
+    str, Field(pattern=r"^[^\s+]{1,1024}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$", max_length=1100)
+]
+"""The public key that signs a log's checkpoints: a C2SP vkey, ``NAME+HASH+KEY``."""
 Texts = dict[str, str]
 """One text per language, by language tag."""
 
@@ -140,12 +144,31 @@ class Instance(Document):
     lives: Lives = Lives()
 
 
+class TrustedInstance(Document):
+    """``trusted/*.yaml``: another instance, whose registry is believed about its own members.
+
+    ``root`` is the path, inside this registry, of the root.json from which the other is believed.
+    """
+
+    instance: str = Field(min_length=1, max_length=64, pattern=r"^[^/%\s]+$")
+    base: Annotated[str, Field(pattern=r"^https?://[^\s]+/$", max_length=128)]
+    """Its base IRI, by which its schemas and agreements are named."""
+    title: Texts = {}
+    root: str = Field(min_length=1, max_length=255)
+    registry: list[str] = Field(min_length=1)
+    """Where it is fetched from, tried in turn: ``https:`` addresses, or folders."""
+
+
 class Endpoint(Document):
     """A method and path of a REST service; ``*`` is any one segment, ``**`` any number of them."""
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "*"]
     path: Annotated[str, Field(pattern=r"^(/([^\s/?#*]+|\*\*?))+/?$|^/$", max_length=1024)]
     title: Texts = {}
+
+
+REST_REQUEST, REST_RESPONSE = "xroad.rest-request", "xroad.rest-response"
+"""The types of messages by which a service of REST endpoints is asked, and answers."""
 
 
 class Service(Document):
@@ -173,6 +196,16 @@ class Service(Document):
             raise ValueError("expected request and response, or endpoints, or openapi")
         return self
 
+    @property
+    def asked_by(self) -> str:
+        """The type of the messages that ask it."""
+        return self.request or REST_REQUEST
+
+    @property
+    def answers_with(self) -> str:
+        """The type of the messages by which it answers."""
+        return self.response or REST_RESPONSE
+
 
 class Group(Document):
     """``groups/*.yaml``, or a subsystem's own: members and subsystems under one name.
@@ -191,6 +224,8 @@ class Subsystem(Document):
     code: str = Field(min_length=1, max_length=128)
     title: Texts = {}
     certificates: list[CertificateEntry] = []
+    log_keys: list[LogKey] = []
+    """Those of now and of before: what an earlier one signed stays provable."""
     services: list[Service] = []
     groups: list[Group] = []
     maintenance: list[Maintenance] = []
@@ -256,6 +291,8 @@ class Agreement(Document):
     receipt: bool = False
     confidential: bool = False
     open: bool = False
+    pseudonym_key: Annotated[str, Field(min_length=1)] | None = None
+    """A JWE with the key of this version's pseudonyms, wrapped to each party."""
 
 
 class Ending(Document):
