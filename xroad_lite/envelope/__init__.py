@@ -6,6 +6,7 @@ from xroad_lite.envelope.attributes import MAX_TEXT_BYTES, PROFILE, Attributes
 from xroad_lite.envelope.header import ALGORITHMS, MAX_CERTIFICATES, certificate_digests
 from xroad_lite.envelope.sealing import (
     MAX_SEAL_BYTES,
+    RECEIPT_TYPE,
     SALT_BYTES,
     SEAL_TYPE,
     Seal,
@@ -28,6 +29,7 @@ __all__ = [
     "MAX_SEAL_BYTES",
     "MAX_TEXT_BYTES",
     "PROFILE",
+    "RECEIPT_TYPE",
     "SALT_BYTES",
     "SEAL_TYPE",
     "Attributes",

@@ -31,6 +31,7 @@ _REMEMBERED = 256
 class Header:
     """A protected header that has the right form."""
 
+    typ: str
     algorithm: str
     certificate: Certificate
     chain: tuple[bytes, ...] = field(repr=False)
@@ -45,15 +46,14 @@ def write_header(
 ) -> tuple[bytes, Header]:
     """The encoded header of what is signed at ``issued_at`` (Unix seconds), and what it says."""
     text = f"{_prefix(typ, algorithm, chain)}{issued_at}}}"
-    header = Header(
-        algorithm, read_certificate(chain[0]), chain, issued_at, _shortened(text, chain)
-    )
+    certificate = read_certificate(chain[0])
+    header = Header(typ, algorithm, certificate, chain, issued_at, _shortened(text, chain))
     return encode(text.encode()), header
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def read_header(encoded: bytes, typ: str) -> Header:
-    """Read an encoded header strictly, else ``SealError``.
+def read_header(encoded: bytes, *typs: str) -> Header:
+    """Read an encoded header, of one of these types, strictly, else ``SealError``.
 
     Allow-listed fields, ``crit`` refused (this profile has no extension that could be critical),
     ``x5t#S256`` is the digest of ``x5c[0]``, the algorithm fits its key (RFC 7515; ETSI TS 119
@@ -61,7 +61,7 @@ def read_header(encoded: bytes, typ: str) -> Header:
     """
     data = decode(encoded, "header")
     fields = read_object(data, "header")
-    _check_fields(fields, typ)
+    _check_fields(fields, typs)
     chain = _read_chain(fields["x5c"])
     if any(_quoted(der).encode() not in data for der in chain):
         raise SealError("envelope.certificate", "a certificate in x5c is written with JSON escapes")
@@ -76,7 +76,7 @@ def read_header(encoded: bytes, typ: str) -> Header:
             f"got alg {fields['alg']} with a certificate whose key is for {certificate.algorithm}",
         )
     short = _shortened(data.decode(), chain)
-    return Header(fields["alg"], certificate, chain, fields["iat"], short)
+    return Header(fields["typ"], fields["alg"], certificate, chain, fields["iat"], short)
 
 
 def certificate_digests(short: str) -> list[str]:
@@ -114,7 +114,7 @@ def _prefix(typ: str, algorithm: str, chain: tuple[bytes, ...]) -> str:
     return f'{strict_json.dumps(header).decode()[:-1]},"iat":'
 
 
-def _check_fields(header: dict[str, Any], typ: str) -> None:
+def _check_fields(header: dict[str, Any], typs: tuple[str, ...]) -> None:
     if "crit" in header:
         raise SealError(
             "envelope.critical", f"crit asks for {header['crit']!r:.80}: this profile has none"
@@ -124,8 +124,9 @@ def _check_fields(header: dict[str, Any], typ: str) -> None:
             "envelope.header",
             f"got the header fields {sorted(header)!r:.200}: expected exactly {list(_FIELDS)}",
         )
-    if header["typ"] != typ:
-        raise SealError("envelope.type", f"got typ {header['typ']!r:.80}: expected {typ!r}")
+    if header["typ"] not in typs:
+        expected = " or ".join(map(repr, typs))
+        raise SealError("envelope.type", f"got typ {header['typ']!r:.80}: expected {expected}")
     if header["alg"] not in ALGORITHMS:
         raise SealError(
             "envelope.algorithm", f"got alg {header['alg']!r:.80}: expected one of {ALGORITHMS}"

@@ -26,6 +26,8 @@ class Kind(NamedTuple):
 
 
 SEAL = Kind("xroad-lite-seal+jws", "seal", 16_384)
+RECEIPT = Kind("xroad-lite-receipt+jws", "receipt", 16_384)
+"""A recipient's, of what became of a message: sealed as a message is, and never taken for one."""
 APPROVAL = Kind("xroad-lite-agreement+jws", "approval", 16_384)
 """A party's, over the exact bytes of an agreement's file, which it does not carry."""
 
@@ -81,11 +83,11 @@ def size_of(payload: int, signer: Signer, kind: Kind) -> int:
     return len(header) + payload * 4 // 3 + 112
 
 
-def read(token: bytes | str, kind: Kind) -> JWS:
-    """Read a JWS strictly, without verifying its signature (RFC 7515; ETSI TS 119 182-1, 5).
+def read(token: bytes | str, kind: Kind, *others: Kind) -> JWS:
+    """Read a JWS of a kind, or of one of others, strictly (RFC 7515; ETSI TS 119 182-1, 5).
 
-    Strict base64url, the header as ``read_header`` wants it, s is the lower one. Any input raises
-    ``SealError`` and nothing else.
+    Strict base64url, the header as ``read_header`` wants it, s is the lower one. The signature is
+    not verified. Any input raises ``SealError`` and nothing else.
     """
     data = _as_bytes(token, kind)
     parts = data.split(b".")
@@ -93,7 +95,7 @@ def read(token: bytes | str, kind: Kind) -> JWS:
         raise SealError(
             "envelope.malformed", f"got {len(parts)} parts: expected header.payload.signature"
         )
-    header = read_header(parts[0], kind.typ)
+    header = read_header(parts[0], kind.typ, *(one.typ for one in others))
     payload = decode(parts[1], "payload")
     signature = _read_signature(decode(parts[2], "signature"), header.algorithm)
     return JWS(data, header, payload, data[: len(parts[0]) + 1 + len(parts[1])], signature)

@@ -25,6 +25,8 @@ from xroad_lite.keys import Certificate, Signer
 
 SEAL_TYPE = jws.SEAL.typ
 MAX_SEAL_BYTES = jws.SEAL.limit
+RECEIPT_TYPE = "xroad.receipt"
+"""The type of messages that are receipts: their seals have a ``typ`` of their own."""
 SALT_BYTES = 32
 _ANY_DIGEST = "0" * 43
 
@@ -115,14 +117,16 @@ def seal_values(
     """As ``seal``, of attributes by name that ``check_sealable`` has passed; in their order."""
     salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
     values = values | {"datahash": data_hash(salt, body)}
-    signed = jws.sign(strict_json.dumps(values), signer, jws.SEAL, issued_at=issued_at)
+    kind = _kind(values["type"])
+    signed = jws.sign(strict_json.dumps(values), signer, kind, issued_at=issued_at)
     return Sealed(signed.token, salt, body, Seal(signed, attributes_of(values)))
 
 
 def check_sealable(values: dict[str, str], signer: Signer) -> None:
     """Refuse with ``SealError`` what ``seal`` would refuse, without drawing on the key."""
     check_values(values)
-    jws.check_size(jws.size_of(len(strict_json.dumps(values)), signer, jws.SEAL), jws.SEAL)
+    kind = _kind(values["type"])
+    jws.check_size(jws.size_of(len(strict_json.dumps(values)), signer, kind), kind)
 
 
 def open_seal(token: bytes | str) -> Seal:
@@ -139,8 +143,19 @@ def open_seal(token: bytes | str) -> Seal:
 
 def parse_seal(token: bytes | str) -> Seal:
     """Check 1: read a seal strictly (``jws.read``), without verifying its signature."""
-    signed = jws.read(token, jws.SEAL)
-    return Seal(signed, read_attributes(signed.payload))
+    signed = jws.read(token, jws.SEAL, jws.RECEIPT)
+    attributes = read_attributes(signed.payload)
+    if signed.header.typ != _kind(attributes.type).typ:
+        raise SealError(
+            "envelope.type",
+            f"got typ {signed.header.typ!r} over a message of type {attributes.type}: a receipt "
+            "is no message, and a message no receipt",
+        )
+    return Seal(signed, attributes)
+
+
+def _kind(type_: str) -> jws.Kind:
+    return jws.RECEIPT if type_ == RECEIPT_TYPE else jws.SEAL
 
 
 def verify_seal(opened: Seal) -> None:

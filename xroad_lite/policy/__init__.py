@@ -5,14 +5,17 @@ Does not read clocks or the seal: the exchange says who sends what, when and for
 
 from __future__ import annotations
 
+from xroad_lite.envelope import RECEIPT_TYPE
 from xroad_lite.policy.deciding import Step, decide, explain
 from xroad_lite.policy.finding import find, projection
 from xroad_lite.policy.near import Explained, explain_all, operation_of
-from xroad_lite.policy.rules import ERROR_TYPE, PUBLISH, REPLY, REQUEST, Call, Movement
+from xroad_lite.policy.rules import ERROR_TYPE, PUBLISH, RECEIPT, REPLY, REQUEST, Call, Movement
 
 __all__ = [
     "ERROR_TYPE",
     "PUBLISH",
+    "RECEIPT",
+    "RECEIPT_TYPE",
     "REPLY",
     "REQUEST",
     "Call",

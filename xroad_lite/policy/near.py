@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from xroad_lite.envelope import RECEIPT_TYPE
 from xroad_lite.policy.deciding import Step, explain
-from xroad_lite.policy.rules import PUBLISH, REPLY, REQUEST, Movement
+from xroad_lite.policy.rules import PUBLISH, RECEIPT, REPLY, REQUEST, Movement
 from xroad_lite.registry import Agreement, Snapshot
 
 
@@ -46,6 +47,8 @@ def explain_all(snapshot: Snapshot, movement: Movement) -> list[Explained]:
 
 def operation_of(snapshot: Snapshot, sender: str, recipient: str | None, type_: str) -> str:
     """What is probably meant by sending a type: what some agreement says of it."""
+    if type_ == RECEIPT_TYPE:
+        return RECEIPT
     for operation, provider in ((PUBLISH, sender), (REQUEST, recipient or "")):
         if snapshot.agreements_for(operation, provider, type_):
             return operation

@@ -9,22 +9,27 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from xroad_lite import times
+from xroad_lite.envelope import RECEIPT_TYPE
 from xroad_lite.errors import PolicyError
 from xroad_lite.registry import Agreement, Snapshot, endpoints
 from xroad_lite.registry.agreements import Force
-from xroad_lite.registry.models import Maintenance
+from xroad_lite.registry.models import Endpoint, Maintenance
 
-PUBLISH, REQUEST, REPLY = "publish", "request", "reply"
+PUBLISH, REQUEST, REPLY, RECEIPT = "publish", "request", "reply", "receipt"
 ERROR_TYPE = "xroad.error"
 """The type of a sealed error, which may answer any request."""
 
 
 class Call(NamedTuple):
-    """A call of a REST service: its code, the method, and the path without query, as sent."""
+    """A call of a REST service: its code, the method, and the path without query, as sent.
+
+    ``by_rule`` when method and path are those of the rule that it goes by, as a seal names it.
+    """
 
     service: str
     method: str
     path: str
+    by_rule: bool = False
 
 
 class Movement(NamedTuple):
@@ -59,14 +64,29 @@ class Case(NamedTuple):
     @property
     def provider(self) -> str:
         """The side that publishes or answers."""
-        asked = self.movement.operation == REQUEST
-        return (self.movement.recipient or "") if asked else self.movement.sender
+        return (self.movement.recipient or "") if self._goes_back else self.movement.sender
 
     @property
     def consumer(self) -> str | None:
         """The side that receives or asks; None for everybody."""
-        asked = self.movement.operation == REQUEST
-        return self.movement.sender if asked else self.movement.recipient
+        return self.movement.sender if self._goes_back else self.movement.recipient
+
+    @property
+    def _goes_back(self) -> bool:
+        """Whether it goes to the provider: a request, or a receipt for what the provider sent."""
+        _, sender, recipient, *_ = self.movement
+        if self.movement.operation != RECEIPT:
+            return self.movement.operation == REQUEST
+        return not self.are_parties(sender, recipient)
+
+    def are_parties(self, provider: str, consumer: str | None) -> bool:
+        """Whether two subsystems stand under the agreement's parties, on these sides."""
+        agreement, standing = self.agreement, self.snapshot.parties.standing
+        if provider == consumer or provider not in standing(agreement.provider):
+            return False
+        if consumer is None:
+            return agreement.open
+        return agreement.consumer is not None and consumer in standing(agreement.consumer)
 
     def refuse(self, rule: str, message: str, hint: str = "") -> PolicyError:
         """The error by which a rule refuses."""
@@ -78,7 +98,9 @@ Rule = Callable[[Case], str]
 
 def operation(case: Case) -> str:
     """The agreement is for what is being done."""
-    wanted = PUBLISH if case.movement.operation == PUBLISH else REQUEST
+    wanted = {PUBLISH: PUBLISH, RECEIPT: case.agreement.operation}.get(
+        case.movement.operation, REQUEST
+    )
     if case.agreement.operation != wanted:
         raise case.refuse(
             "operation",
@@ -89,13 +111,9 @@ def operation(case: Case) -> str:
 
 def parties(case: Case) -> str:
     """Sender and recipient are its parties, or stand under them, on the right sides."""
-    agreement, standing = case.agreement, case.snapshot.parties.standing
+    agreement = case.agreement
     between = f"{case.name} is between {agreement.provider} and {agreement.consumer or 'everybody'}"
-    offers = case.provider != case.consumer and case.provider in standing(agreement.provider)
-    reaches = agreement.open
-    if case.consumer is not None:
-        reaches = agreement.consumer is not None and case.consumer in standing(agreement.consumer)
-    if not (offers and reaches):
+    if not case.are_parties(case.provider, case.consumer):
         raise case.refuse(
             "parties", f"{between}: got {case.movement.sender} to {case.movement.recipient}"
         )
@@ -113,15 +131,8 @@ def member(case: Case) -> str:
 
 def type_(case: Case) -> str:
     """It covers the message type; of a request also the service, of a reply what it answers."""
-    agreement, movement = case.agreement, case.movement
-    allowed = set(agreement.types)
-    if movement.operation != PUBLISH:
-        party = case.snapshot.party(case.provider)
-        services = {one: party.service(one) for one in agreement.types} if party else {}
-        if movement.operation == REQUEST:
-            allowed = {one for one, service in services.items() if service}
-        else:
-            allowed = {service[1] for service in services.values() if service} | {ERROR_TYPE}
+    movement = case.movement
+    allowed = _types(case)
     covered = ", ".join(sorted(allowed)) or "nothing"
     if movement.type not in allowed:
         raise case.refuse(
@@ -130,6 +141,19 @@ def type_(case: Case) -> str:
             f"it covers {covered}",
         )
     return f"it covers {movement.type}"
+
+
+def _types(case: Case) -> set[str]:
+    agreement, operation = case.agreement, case.movement.operation
+    if operation == PUBLISH:
+        return set(agreement.types)
+    if operation == RECEIPT:
+        return {RECEIPT_TYPE} if agreement.receipt else set()
+    party = case.snapshot.party(case.provider)
+    services = {one: party.service(one) for one in agreement.types} if party else {}
+    if operation == REQUEST:
+        return {one for one, service in services.items() if service}
+    return {service[1] for service in services.values() if service} | {ERROR_TYPE}
 
 
 def purpose(case: Case) -> str:
@@ -163,7 +187,7 @@ def endpoint(case: Case) -> str:
     call = case.movement.call
     if call is None:
         return "no REST service is called"
-    rule = endpoints.allowed(case.agreement.endpoints.get(call.service, ()), call.method, call.path)
+    rule = endpoint_of(case.agreement, call)
     if rule is None:
         raise case.refuse(
             "endpoint",
@@ -171,6 +195,12 @@ def endpoint(case: Case) -> str:
             f"see what it lists with: xroad-lite agreement show {case.agreement.agreement}",
         )
     return f"it lists {rule.method} {rule.path} of {call.service}"
+
+
+def endpoint_of(agreement: Agreement, call: Call) -> Endpoint | None:
+    """The first endpoint of an agreement that covers a call, if one does."""
+    find = endpoints.listed if call.by_rule else endpoints.allowed
+    return find(agreement.endpoints.get(call.service, ()), call.method, call.path)
 
 
 def in_force(case: Case) -> str:
@@ -198,7 +228,8 @@ def maintenance(case: Case) -> str:
     """Who is asked is not in maintenance."""
     movement = case.movement
     party = case.snapshot.party(case.provider) if movement.operation == REQUEST else None
-    for planned in party.maintenance(movement.type) if party else ():
+    code = movement.call.service if movement.call else None
+    for planned in party.maintenance(movement.type, code) if party else ():
         if planned.covers(movement.at):
             raise _in_maintenance(case, planned)
     return "nobody who is asked is in maintenance"
