@@ -2,7 +2,8 @@
 
 An agreement's file is approved by each party with a detached JWS beside it, over its exact bytes,
 by a key that the registry lists for that party's agreements; either party alone may end it, by a
-file of its own. Does not decide what a message may do: ``policy`` does.
+file of its own. Between two instances both registries list the same bytes, and each judges its own
+party's approval. Does not decide what a message may do: ``policy`` does.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from xroad_lite.envelope import jws
 from xroad_lite.errors import RegistryError, SealError
 from xroad_lite.registry.documents import read_document
 from xroad_lite.registry.models import Agreement, CertificateEntry, Ending
+from xroad_lite.registry.trusted import instance_of
 
 FOLDER, ENDED = "agreements/", ".ended.yaml"
 PROVIDER, CONSUMER = "provider", "consumer"
 
-Approvers = Callable[[str], Collection[CertificateEntry]]
-"""The certificates whose keys approve for a party of an agreement."""
+Approvers = Callable[[str], Collection[CertificateEntry] | None]
+"""The certificates whose keys approve for a party; None where another registry lists them."""
 
 
 def agreement_path(name: str, version: int) -> str:
@@ -82,13 +84,16 @@ class Agreements:
         base: str,
         approvers: Approvers,
         read: Mapping[str, Agreement] | None = None,
+        bases: Mapping[str, str] | None = None,
     ) -> None:
         """``files`` are those below ``agreements/``, ``read`` what has been read of them already.
 
-        ``base`` is the instance's IRI.
+        ``base`` is the instance's IRI, ``bases`` those of others: an agreement is named in the
+        instance of its provider, whose types it is about.
         """
         self._files = files
         self._base = base
+        self._bases = bases or {}
         self._approvers = approvers
         self._read: dict[str, _File] = {}
         self._versions: dict[str, list[Agreement]] = {}
@@ -107,7 +112,12 @@ class Agreements:
 
     def iri(self, agreement: Agreement) -> str:
         """The name by which a seal refers to an agreement's version."""
-        return f"{self._base}agreements/{agreement.agreement}/{agreement.version}"
+        base = self._bases.get(instance_of(agreement.provider), self._base)
+        return f"{base}agreements/{agreement.agreement}/{agreement.version}"
+
+    def data(self, agreement: Agreement) -> bytes:
+        """The bytes of its file, which both parties approve."""
+        return self._read[self.iri(agreement)].data
 
     def get(self, iri: str) -> Agreement | None:
         """The version with this IRI, if it is here."""
@@ -181,9 +191,12 @@ class Agreements:
         except SealError as error:
             return Approval(role, party, None, "", f"approved something else: {error.message}")
         sha256 = found.certificate.sha256
-        listed = {one.sha256: one for one in self._approvers(party)}
+        approvers = self._approvers(party)
+        listed = {one.sha256: one for one in approvers or ()}
         problem = ""
-        if sha256 not in listed:
+        if approvers is None:
+            problem = ""  # by whose key, the party's own registry judges
+        elif sha256 not in listed:
             problem = f"approved it with a key that is not listed for its agreements ({sha256})"
         elif listed[sha256].revoked is not None:
             problem = f"approved it with a key that was revoked ({sha256})"

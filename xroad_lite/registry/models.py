@@ -144,21 +144,6 @@ class Instance(Document):
     lives: Lives = Lives()
 
 
-class TrustedInstance(Document):
-    """``trusted/*.yaml``: another instance, whose registry is believed about its own members.
-
-    ``root`` is the path, inside this registry, of the root.json from which the other is believed.
-    """
-
-    instance: str = Field(min_length=1, max_length=64, pattern=r"^[^/%\s]+$")
-    base: Annotated[str, Field(pattern=r"^https?://[^\s]+/$", max_length=128)]
-    """Its base IRI, by which its schemas and agreements are named."""
-    title: Texts = {}
-    root: str = Field(min_length=1, max_length=255)
-    registry: list[str] = Field(min_length=1)
-    """Where it is fetched from, tried in turn: ``https:`` addresses, or folders."""
-
-
 class Endpoint(Document):
     """A method and path of a REST service; ``*`` is any one segment, ``**`` any number of them."""
 

@@ -1,4 +1,7 @@
-"""Who is registered, and for whom a party of an agreement stands; does not say what is allowed."""
+"""Who is registered, and for whom a party of an agreement stands; does not say what is allowed.
+
+A registry speaks for its own instance alone: members of another that it lists are not read.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from xroad_lite.identifiers import GroupId, MemberId, SubsystemId, parse_party
 from xroad_lite.registry.models import CertificateEntry, Group, Maintenance, Member
 from xroad_lite.registry.models import Subsystem as SubsystemEntry
+from xroad_lite.registry.trusted import instance_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,23 @@ class Party:
 
 
 class Parties:
-    """Members with their subsystems, and the groups, indexed for questions."""
+    """Members with their subsystems, and the groups, indexed for questions.
 
-    def __init__(self, members: Iterable[Member], groups: Iterable[Group]) -> None:
+    ``instance`` is whose they are; left out, whoever is there is its own.
+    """
+
+    def __init__(
+        self, members: Iterable[Member], groups: Iterable[Group], instance: str | None = None
+    ) -> None:
+        self._instance = instance
         self._parties: dict[str, Party] = {}
         self._groups = {str(GroupId(one.group)): one for one in groups}
         self._of_member: dict[str, list[str]] = {}
         self._standing: dict[str, frozenset[str]] = {}
         self._members: dict[str, Member] = {}
         for member in members:
+            if not self.is_own(member.member):
+                continue
             self._members[member.member] = member
             for one in member.subsystems:
                 identifier = SubsystemId.parse(f"{member.member}/{_escaped(one.code)}")
@@ -78,6 +90,19 @@ class Parties:
         """The subsystem with this identifier, if it is registered."""
         return self._parties.get(subsystem)
 
+    def is_own(self, party: str) -> bool:
+        """Whether a subsystem, member or group is of this instance."""
+        return self._instance is None or instance_of(party) in ("", self._instance)
+
+    def stands_for(self, party: str, subsystem: str) -> bool:
+        """Whether a party of an agreement stands for a subsystem.
+
+        Of another instance the name alone is asked: who is registered there, its registry says.
+        """
+        if self.is_own(party):
+            return subsystem in self.standing(party)
+        return subsystem == party or subsystem.startswith(f"{party}/")
+
     def knows(self, party: str) -> bool:
         """Whether a party of an agreement is a registered subsystem, member or group."""
         return party in self._parties or party in self._groups or party in self._of_member
@@ -91,8 +116,15 @@ class Parties:
                 self._standing[party] = found
         return found
 
-    def approvers(self, party: str, lead: list[CertificateEntry]) -> list[CertificateEntry]:
-        """Whose keys approve agreements for a party: its member's; the lead's for its groups."""
+    def approvers(
+        self, party: str, lead: list[CertificateEntry]
+    ) -> list[CertificateEntry] | None:
+        """Whose keys approve agreements for a party: its member's; the lead's for its groups.
+
+        None for a party of another instance: its own registry says.
+        """
+        if not self.is_own(party):
+            return None
         named = parse_party(party)
         if isinstance(named, GroupId):
             if named.subsystem is None:
@@ -106,7 +138,8 @@ class Parties:
         named = parse_party(party)
         if isinstance(named, GroupId):
             group = self._groups.get(party)
-            return {one for each in group.members for one in self.standing(each)} if group else ()
+            members = filter(self.is_own, group.members) if group else ()
+            return {one for each in members for one in self.standing(each)}
         if isinstance(named, MemberId):
             return self._of_member.get(party, ())
         return (party,)

@@ -36,6 +36,8 @@ from xroad_lite.registry.purposes import PATH as PURPOSES_PATH
 from xroad_lite.registry.purposes import Purposes
 from xroad_lite.registry.resources import SchemaResources
 from xroad_lite.registry.schema_ids import fingerprint, schema_guid, schema_id
+from xroad_lite.registry.trusted import FOLDER as TRUSTED
+from xroad_lite.registry.trusted import TrustedInstance, read_trusted
 
 _ENDINGS = {"json": ".json", "avro": ".avsc"}
 _SUBJECT = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/subject\.yaml")
@@ -159,7 +161,13 @@ class Snapshot:
     @cached_property
     def parties(self) -> Parties:
         """Who is registered, and for whom a party of an agreement stands."""
-        return Parties(self.members, self.groups)
+        return Parties(self.members, self.groups, self.instance.instance)
+
+    @cached_property
+    def trusted(self) -> dict[str, TrustedInstance]:
+        """The other instances that this one trusts, by identifier."""
+        files = dict(self._below(TRUSTED, ".yaml"))
+        return read_trusted(files, self.instance.instance, self.instance.base)
 
     def party(self, subsystem: str) -> Party | None:
         """The subsystem with this identifier, if it is registered."""
@@ -173,9 +181,10 @@ class Snapshot:
     @cached_property
     def _agreements(self) -> Agreements:
         files = dict(self._below(AGREEMENTS, (".yaml", ".jws")))
-        return Agreements(files, self.instance.base, self._approvers)
+        bases = {name: one.base for name, one in self.trusted.items()}
+        return Agreements(files, self.instance.base, self._approvers, bases=bases)
 
-    def _approvers(self, party: str) -> list[CertificateEntry]:
+    def _approvers(self, party: str) -> list[CertificateEntry] | None:
         return self.parties.approvers(party, self.instance.agreement_certificates)
 
     @property
@@ -190,6 +199,10 @@ class Snapshot:
     def agreement(self, iri: str) -> Agreement | None:
         """The agreement version with this IRI, if it is here."""
         return self._agreements.get(iri)
+
+    def agreement_data(self, agreement: Agreement) -> bytes:
+        """The bytes of an agreement's file: between two instances they are the same in both."""
+        return self._agreements.data(agreement)
 
     def approvals(self, agreement: Agreement) -> list[Approval]:
         """What each party says of an agreement."""
@@ -207,14 +220,19 @@ class Snapshot:
     def _by_provider(self) -> dict[tuple[str, str, str], list[Agreement]]:
         index: dict[tuple[str, str, str], list[Agreement]] = {}
         for one in sorted(self.agreements, key=self.agreement_iri):
-            for provider in self.parties.standing(one.provider):
+            own = self.parties.is_own(one.provider)
+            for provider in self.parties.standing(one.provider) if own else (one.provider,):
                 for type_ in one.types:
                     index.setdefault((one.operation, provider, type_), []).append(one)
         return index
 
     def agreements_for(self, operation: str, provider: str, type_: str) -> list[Agreement]:
         """Agreements under which ``provider`` publishes, or is asked by, this message type."""
-        return self._by_provider.get((operation, provider, type_), [])
+        found = self._by_provider.get((operation, provider, type_), [])
+        if self.parties.is_own(provider):
+            return found
+        member = provider.rpartition("/")[0]  # who stands for a foreign one, its registry says
+        return found + self._by_provider.get((operation, member, type_), [])
 
     def schema_iri(self, type_: str, version: int) -> str:
         """The IRI of a schema version: ``<base>schemas/citizens/birth/2``."""

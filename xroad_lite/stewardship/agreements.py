@@ -100,7 +100,7 @@ class Shelf:
             role
             for role, party in parties.items()
             if party is not None
-            for one in self.snapshot.parties.approvers(party, lead)
+            for one in self.snapshot.parties.approvers(party, lead) or ()
             if one.sha256 == sha256 and one.revoked is None
         ]
 
