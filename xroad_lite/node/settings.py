@@ -44,6 +44,8 @@ class Settings(BaseModel):
     subsystem: str
     key: str = "file:key.pem"
     certificates: str = "certificates.pem"
+    encryption_key: str = "file:encryption.pem"
+    """The first of the private keys that open confidential bodies; later ones have a number."""
     passphrase_from: str = DEFAULT
     """Where the key's passphrase or the token's PIN comes from: ``env:``, ``file:``, ``fd:``."""
     registry: str | list[str]

@@ -114,6 +114,30 @@ class CertificateEntry(Document):
     revoked: Revocation | None = None
 
 
+class EncryptionKey(Document):
+    """A key to which messages for a subsystem are encrypted: a public JWK, EC on P-256.
+
+    Of several that are in force, the one that began last is encrypted to.
+    """
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    y: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    start: Time | None = Field(default=None, alias="from")
+    until: Time | None = None
+    """From then on nothing is encrypted to it; what was, its holder still reads."""
+
+    @model_validator(mode="after")
+    def _is_public(self) -> Self:
+        if "d" in (self.model_extra or {}):
+            raise ValueError("d is the private part: whoever has seen it reads everything")
+        start = times.to_unix(self.start) if self.start else float("-inf")
+        if self.until is not None and times.to_unix(self.until) <= start:
+            raise ValueError(f"it ends at {self.until}, before it begins, at {self.start}")
+        return self
+
+
 class Lives(Document):
     """How long what is signed of the registry holds; durations are ISO 8601."""
 
@@ -209,6 +233,7 @@ class Subsystem(Document):
     code: str = Field(min_length=1, max_length=128)
     title: Texts = {}
     certificates: list[CertificateEntry] = []
+    encryption_keys: list[EncryptionKey] = []
     log_keys: list[LogKey] = []
     """Those of now and of before: what an earlier one signed stays provable."""
     services: list[Service] = []

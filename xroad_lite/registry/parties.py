@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from xroad_lite.encryption import PublicKey
 from xroad_lite.identifiers import GroupId, MemberId, SubsystemId, parse_party
+from xroad_lite.registry.encryption_keys import key_in_force, public_key
 from xroad_lite.registry.models import CertificateEntry, Group, Maintenance, Member
 from xroad_lite.registry.models import Subsystem as SubsystemEntry
 from xroad_lite.registry.trusted import instance_of
@@ -32,6 +34,14 @@ class Party:
             if entry.sha256 == sha256:
                 return entry
         return None
+
+    def encryption_key(self, at: float) -> PublicKey | None:
+        """The key to encrypt to at Unix time ``at``; None while none is in force."""
+        return key_in_force(self.subsystem.encryption_keys, at)
+
+    def lists_encryption_key(self, kid: str) -> bool:
+        """Whether a key, by its JWK thumbprint, is listed for this party, ended ones too."""
+        return any(public_key(one).kid == kid for one in self.subsystem.encryption_keys)
 
     def service(self, request_type: str) -> tuple[str, str] | None:
         """Code and response type of the service that is asked by ``request_type``."""
