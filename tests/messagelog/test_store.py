@@ -168,7 +168,7 @@ def test_what_is_not_there_is_said(store):
     assert caught.value.code == "log.no_entry"
     store.append(LEAF)
     store.append(LEAF)
-    store.execute("DELETE FROM xl_hashes WHERE position = 0")
+    store.execute("DELETE FROM xl_hashes WHERE idx = 0")
     with pytest.raises(LogError) as caught:
         store.read_hash(0)
     assert caught.value.code == "log.tree"

@@ -38,14 +38,49 @@ def position(level: int, number: int) -> int:
     return stored_count(last_leaf) + level
 
 
+def completing(position: int) -> tuple[int, int]:
+    """Which leaf completes the subtree that is stored at a position, and the subtree's level."""
+    leaf = position // 2
+    while stored_count(leaf + 1) <= position:
+        leaf += 1
+    return leaf, position - stored_count(leaf)
+
+
 def appended(size: int, leaf: bytes, read: Read) -> list[bytes]:
     """The hashes to store, in order, when an entry hashing to ``leaf`` follows ``size`` others."""
-    hashes = [leaf]
-    level = 0
-    while size >> level & 1:
-        hashes.append(node_hash(read(position(level, (size >> level) - 1)), hashes[-1]))
-        level += 1
-    return hashes
+    return Edge.read(size, read).add(leaf)
+
+
+class Edge:
+    """The right edge of a tree that grows: the roots of the complete subtrees it consists of."""
+
+    __slots__ = ("_roots", "_size")
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._roots: list[bytes] = []
+        """By level; only those count whose bit is set in the size."""
+
+    @classmethod
+    def read(cls, size: int, read: Read) -> Edge:
+        """The edge of a stored tree with ``size`` leaves."""
+        edge = cls()
+        edge._size = size
+        edge._roots = [
+            read(position(level, (size >> level) - 1)) if size >> level & 1 else b""
+            for level in range(size.bit_length())
+        ]
+        return edge
+
+    def add(self, leaf: bytes) -> list[bytes]:
+        """Add a leaf by its hash; gives it, and the roots of the subtrees that it completes."""
+        hashes, level = [leaf], 0
+        while self._size >> level & 1:
+            hashes.append(node_hash(self._roots[level], hashes[-1]))
+            level += 1
+        self._roots[level : level + 1] = hashes[-1:]
+        self._size += 1
+        return hashes
 
 
 def root(size: int, read: Read) -> bytes:

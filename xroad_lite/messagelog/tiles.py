@@ -114,15 +114,8 @@ class _Within:
 
 def _place(position: int) -> tuple[int, int]:
     """Level and number of the subtree that is stored at a position."""
-    low, high = 0, position + 1
-    while low < high:  # the last leaf whose hashes begin at or before the position
-        middle = (low + high + 1) // 2
-        if merkle.stored_count(middle) <= position:
-            low = middle
-        else:
-            high = middle - 1
-    level = position - merkle.stored_count(low)
-    return level, low >> level
+    leaf, level = merkle.completing(position)
+    return level, leaf >> level
 
 
 def _checked(tile: Tile, data: bytes) -> bytes:

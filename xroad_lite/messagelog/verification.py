@@ -107,12 +107,8 @@ class _Verifier:
 
     def _tree(self, index: int, leaf: bytes) -> None:
         """Compare the stored hash of the leaf, and of every subtree that it completes."""
-        first, level = merkle.position(0, index), (index ^ (index + 1)).bit_length() - 1
-        rows = self._store.query(
-            "SELECT hash FROM xl_hashes WHERE position >= ? AND position <= ? ORDER BY position",
-            (first, first + level),
-        )
-        stored = [row[0] for row in rows]
+        level = (index ^ (index + 1)).bit_length() - 1
+        stored = self._store.hashes(index)
         if not stored or stored[0] != merkle.leaf_hash(leaf):
             self._add(index, "log.tree", "its bytes are not those that were hashed into the tree")
         hashes = stored[:1] or [
@@ -192,8 +188,8 @@ class _Verifier:
         for index in sorted(self._bodiless)[:MAX_FINDINGS]:
             self._add(index, "log.body", "its body is gone, and no entry says that it was erased")
         size = self._found.entries
-        rows = self._store.query("SELECT count(*) FROM xl_hashes")
-        if rows[0][0] != merkle.stored_count(size):
+        rows = self._store.query("SELECT count(*), total(length(hashes)) FROM xl_hashes")
+        if rows[0] != (size, 32 * merkle.stored_count(size)):
             self._add(None, "log.tree", f"the tree is not the one over {size} entries")
         for table in ("xl_bodies", "xl_messages", "xl_inbox", "xl_outbox"):
             beyond = self._store.query(f"SELECT max(idx) FROM {table}")[0][0]  # noqa: S608

@@ -1,0 +1,229 @@
+"""One sqlite3 file, opened: transactions that nest, and rows that are written together.
+
+Does not know what the rows mean; ``Store`` does. Every failure of the disk is a ``LogError``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from xroad_lite.errors import LogError
+
+_BUSY_SECONDS = 30.0
+
+Rows = list[Sequence[object]]
+
+
+class Database:
+    """The open file. Safe for threads; ``transaction`` nests and joins the outer one."""
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._owner: int | None = None
+        """The thread that is inside the outermost transaction."""
+        self._scope, self._light_scope = _Scope(self, True), _Scope(self, False)
+        self._durable = True
+        self._pending: dict[str, tuple[str, Rows]] = {}
+        """What waits to be written, by table."""
+        self._connection = self._open(readonly)
+
+    def _open(self, readonly: bool) -> sqlite3.Connection:
+        try:
+            connection = _connected(self.path, "ro" if readonly else "rwc")
+            if not readonly:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+            self._prepare(connection, readonly=readonly)
+        except sqlite3.Error as error:
+            raise LogError("log.store", f"cannot open the log {self.path}: {error}") from None
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection, *, readonly: bool) -> None:
+        """Make what is missing in the file, and look whether it is one of ours."""
+
+    # transactions
+
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[None]:
+        """All or nothing; returning from the outermost one means it is on disk.
+
+        ``LogError`` ``log.store`` when the disk refuses: then nothing of it is kept. Where losing
+        it to a power cut (not to the death of the process) would only mean work done again, the
+        outermost one may be not ``durable``, and does not wait for the disk.
+        """
+        return self._scope if durable else self._light_scope
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread's caller is inside ``transaction``."""
+        return self._owner == threading.get_ident()
+
+    def _begin(self, *, durable: bool) -> None:
+        """Open the outermost transaction, the lock being held."""
+        try:
+            self._synchronize(durable=durable)
+            self._command("BEGIN IMMEDIATE")
+            self._begun()
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _finish(self, *, commit: bool) -> None:
+        try:
+            if commit:
+                self._flush()
+                self._command("COMMIT")
+                return
+        except LogError:
+            self._roll_back()
+            raise
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        self._pending.clear()
+        self._forget()
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _begun(self) -> None:
+        """A transaction is open: another process may have written since the last one."""
+
+    def _forget(self) -> None:
+        """A transaction was rolled back: what is remembered of it did not happen."""
+
+    def _synchronize(self, *, durable: bool) -> None:
+        if durable is not self._durable:
+            self._command(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+
+    # writing
+
+    def insert(self, table: str, *row: object, verb: str = "INSERT") -> None:
+        """Add a row, in the open transaction; rows of one table are written together."""
+        self._waiting(verb, table, len(row)).append(row)
+
+    def _waiting(self, verb: str, table: str, width: int) -> Rows:
+        """The rows of a table that wait; those that came by another verb are written before."""
+        pending = self._pending.get(table)
+        if pending is None or not pending[0].startswith(verb + " INTO"):
+            if pending is not None:
+                self._flush()
+            marks = ",".join("?" * width)
+            pending = self._pending[table] = (f"{verb} INTO {table} VALUES ({marks})", [])
+        return pending[1]
+
+    def waits(self, table: str) -> bool:
+        """Whether rows of a table wait to be written in this transaction."""
+        return table in self._pending
+
+    def _flush(self) -> None:
+        """Write what waits, so that statements which follow see it."""
+        pending, self._pending = self._pending, {}
+        for sql, rows in pending.values():
+            self._write(sql, rows)
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """One writing statement; gives how many rows it changed."""
+        with self._scope:
+            self._flush()
+            try:
+                return self._connection.execute(sql, values).rowcount
+            except sqlite3.Error as error:
+                raise self._failed(error) from None
+
+    def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """One writing statement for many rows, in the open transaction."""
+        self._flush()
+        self._write(sql, rows)
+
+    def _write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        try:
+            self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise self._failed(error) from None
+
+    def _command(self, sql: str) -> None:
+        try:
+            self._connection.execute(sql)
+        except sqlite3.Error as error:
+            raise self._failed(error) from None
+
+    # reading
+
+    def query(
+        self, sql: str, values: Sequence[object] = (), *, table: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Rows; ``LogError`` when the store cannot be read.
+
+        What waits to be written is written first; where the statement reads one ``table`` alone,
+        only if rows of that table wait.
+        """
+        with self._lock:
+            if table is None or table in self._pending:
+                self._flush()
+            return self.peek(sql, values)
+
+    def peek(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows, leaving aside what waits to be written: the caller knows of that itself."""
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise self._failed(error) from None
+
+    def close(self) -> None:
+        """Close the file; what was committed stays."""
+        with self._lock:
+            self._connection.close()
+
+    def _failed(self, error: Exception) -> LogError:
+        return LogError("log.store", f"{self.path}: {error}")
+
+
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+
+
+class _Scope:
+    """A transaction as a block; one object serves all, since the database counts the depth."""
+
+    __slots__ = ("_database", "_durable")
+
+    def __init__(self, database: Database, durable: bool) -> None:
+        self._database = database
+        self._durable = durable
+
+    def __enter__(self) -> None:
+        database = self._database
+        database._lock.acquire()
+        if not database._depth:
+            try:
+                database._begin(durable=self._durable)
+            except BaseException:
+                database._lock.release()
+                raise
+            database._owner = threading.get_ident()
+        database._depth += 1
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        database = self._database
+        try:
+            if database._depth == 1:
+                database._owner = None
+                database._finish(commit=kind is None)
+        finally:
+            database._depth -= 1
+            database._lock.release()
