@@ -246,7 +246,7 @@ def _call(text: str) -> Call | None:
     if len(parts) != 3 or not parts[2].startswith("/"):
         problem = f"got the call {text!r:.80}: expected code, method, path, as 'persons GET /a/1'"
         raise ConfigurationError("config.call", problem)
-    return Call(*parts)
+    return Call(parts[0], parts[1], parts[2])
 
 
 def _as_json(one: Explained) -> dict[str, Any]:

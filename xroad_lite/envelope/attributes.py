@@ -85,6 +85,7 @@ class Attributes:
     issue: str | None = None
     representedparty: str | None = None
     traceparent: str | None = None
+    endpoint: str | None = None
     extensions: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, str]:

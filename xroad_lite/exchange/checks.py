@@ -29,6 +29,7 @@ from xroad_lite.errors import (
     SemanticsError,
     XRoadError,
 )
+from xroad_lite.exchange.calls import check_call, sealed_call
 from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_translator
 from xroad_lite.exchange.identity import standing
 from xroad_lite.exchange.judgement import Judgement, OpenRequest
@@ -283,6 +284,7 @@ def _check_policy(found: Judgement) -> None:
             attributes.purpose,
             at,
             float(found.opened.issued_at),
+            sealed_call(attributes),
         )
         agreement = policy.decide(snapshot, attributes.agreement, movement)
         expected = policy.projection(agreement, attributes.type)
@@ -364,6 +366,7 @@ def _check_schema(found: Judgement) -> None:
     else:
         value = compiled.decode(found.body)
     check_valid(compiled, version, value)
+    check_call(attributes, value)
     allowed = found.agreement.fields_.get(attributes.type)
     if allowed is not None and compiled.project(value, allowed) != value:
         raise PolicyError(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from xroad_lite import policy, times
 from xroad_lite.envelope import PROFILE, Sealed, check_sealable, seal_values
 from xroad_lite.errors import PolicyError, RefusedError, SchemaError, SealError
+from xroad_lite.exchange.calls import call_of, endpoint_text
 from xroad_lite.exchange.compiled import check_valid, compiled_schema
 from xroad_lite.exchange.wire_prefix import wire_prefix
 from xroad_lite.identifiers import new_message_id
@@ -90,7 +91,8 @@ def prepare(
     except SchemaError as error:
         raise RefusedError(8, error.code, error.message, hint=error.hint) from None
     try:
-        chosen = _agreements(draft, snapshot, me, now)
+        call = call_of(draft.type, draft.body, draft.recipient)
+        chosen = _agreements(draft, snapshot, me, now, call)
     except PolicyError as error:
         raise RefusedError(6, error.code, error.message, hint=error.hint) from None
     prefix = wire_prefix(version) if draft.confluent_prefix else b""
@@ -109,6 +111,7 @@ def prepare(
             "purpose": purpose,
             "recipient": recipient,
             "projection": policy.projection(agreement, draft.type),
+            "endpoint": endpoint_text(agreement, call),
         }
         attributes = {name: value for name, value in (common | own).items() if value is not None}
         body = whole if allowed is None else _projected(draft.body, compiled, version, agreement)
@@ -142,11 +145,11 @@ def _schema(draft: Draft, snapshot: Snapshot) -> SchemaVersion:
 
 
 def _agreements(
-    draft: Draft, snapshot: Snapshot, me: str, now: float
+    draft: Draft, snapshot: Snapshot, me: str, now: float, call: policy.Call | None
 ) -> list[tuple[str | None, str, str]]:
     """Recipient, agreement and purpose of each message that this draft becomes."""
     movement = policy.Movement(
-        draft.operation, me, draft.recipient, draft.type, draft.purpose or "", now
+        draft.operation, me, draft.recipient, draft.type, draft.purpose or "", now, call=call
     )
     if draft.agreement is not None:
         policy.decide(snapshot, draft.agreement, movement)

@@ -10,6 +10,7 @@ from xroad_lite.policy.deciding import Step, decide, explain
 from xroad_lite.policy.finding import find, projection
 from xroad_lite.policy.near import Explained, explain_all, operation_of
 from xroad_lite.policy.rules import ERROR_TYPE, PUBLISH, RECEIPT, REPLY, REQUEST, Call, Movement
+from xroad_lite.policy.rules import endpoint_of as endpoint_of
 
 __all__ = [
     "ERROR_TYPE",
@@ -23,6 +24,7 @@ __all__ = [
     "Movement",
     "Step",
     "decide",
+    "endpoint_of",
     "explain",
     "explain_all",
     "find",

@@ -26,6 +26,11 @@ def allowed(rules: Iterable[Endpoint], method: str, path: str) -> Endpoint | Non
     return None
 
 
+def listed(rules: Iterable[Endpoint], method: str, path: str) -> Endpoint | None:
+    """The first rule of this very method and path: a call may name the rule that it goes by."""
+    return next((rule for rule in rules if (rule.method, rule.path) == (method, path)), None)
+
+
 def _segments(path: str) -> list[str] | None:
     """The decoded segments; None for a path that could be read in two ways."""
     if not path.startswith("/") or any(one in path for one in "?#\\"):

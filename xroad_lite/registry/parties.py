@@ -44,18 +44,23 @@ class Party:
         return any(public_key(one).kid == kid for one in self.subsystem.encryption_keys)
 
     def service(self, request_type: str) -> tuple[str, str] | None:
-        """Code and response type of the service that is asked by ``request_type``."""
+        """Code and response type of the first service that is asked by ``request_type``."""
         for service in self.subsystem.services:
-            if service.request == request_type and service.response is not None:
-                return service.code, service.response
+            if service.asked_by == request_type:
+                return service.code, service.answers_with
         return None
 
-    def maintenance(self, request_type: str | None = None) -> tuple[Maintenance, ...]:
-        """The planned times of the subsystem, and of the service asked by ``request_type``."""
+    def maintenance(
+        self, request_type: str | None = None, code: str | None = None
+    ) -> tuple[Maintenance, ...]:
+        """The planned times of the subsystem, and of services asked by ``request_type``.
+
+        With ``code`` of that service alone: one type asks all services of REST endpoints.
+        """
         return tuple(self.subsystem.maintenance) + tuple(
             planned
             for service in self.subsystem.services
-            if request_type is not None and service.request == request_type
+            if service.asked_by == request_type and code in (None, service.code)
             for planned in service.maintenance
         )
 
