@@ -142,6 +142,11 @@ def percent_encoded(identifier: MemberId | SubsystemId | MessageType) -> str:
     )
 
 
+def url_path(identifier: MemberId | SubsystemId) -> str:
+    """The form in URLs and in checkpoints: segments percent-encoded, joined by slashes."""
+    return "/".join(quote(getattr(identifier, name), safe="") for name in identifier.__slots__)
+
+
 def _segments(text: str, count: int, form: str) -> list[str]:
     parts = text.split("/")
     if len(parts) != count:

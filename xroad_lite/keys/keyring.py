@@ -54,9 +54,9 @@ class Keyring:
         request = self._certificates.with_name("request.pem")
         return Pair(
             number,
-            _numbered_uri(self._uri, number),
-            _numbered(request, number),
-            _numbered(self._certificates, number),
+            numbered_uri(self._uri, number),
+            numbered(request, number),
+            numbered(self._certificates, number),
         )
 
     def pairs(self) -> list[Pair]:
@@ -65,8 +65,8 @@ class Keyring:
         stems = {self._certificates.stem, "request"}
         if self._uri.startswith("file:"):
             key = Path(self._uri.removeprefix("file:"))
-            found |= _numbers(key.parent, {key.stem})
-        found |= _numbers(folder, stems)
+            found |= numbers(key.parent, {key.stem})
+        found |= numbers(folder, stems)
         return [self.pair(number) for number in sorted(found)]
 
     def next(self) -> Pair:
@@ -115,16 +115,17 @@ class Keyring:
         return self._opened[known]
 
 
-def _numbered(path: Path, number: int) -> Path:
+def numbered(path: Path, number: int) -> Path:
+    """The name of a later one's file: ``key-2.pem``."""
     return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
-def _numbered_uri(uri: str, number: int) -> str:
+def numbered_uri(uri: str, number: int) -> str:
     """The address of a later key; an ``id`` was the first one's, so a label must be there."""
     if number == 1:
         return uri
     if uri.startswith("file:"):
-        return f"file:{_numbered(Path(uri.removeprefix('file:')), number)}"
+        return f"file:{numbered(Path(uri.removeprefix('file:')), number)}"
     plain = re.sub(r";id=[^;?&]*|id=[^;?&]*;", "", uri)
     later, changed = re.subn(r"(object=[^;?&]+)", rf"\g<1>-{number}", plain)
     if not changed:
@@ -136,7 +137,8 @@ def _numbered_uri(uri: str, number: int) -> str:
     return later
 
 
-def _numbers(folder: Path, stems: set[str]) -> set[int]:
+def numbers(folder: Path, stems: set[str]) -> set[int]:
+    """Of which later ones there are files in a folder."""
     found = set()
     for path in folder.glob("*-*.*"):
         stem, _, number = path.stem.rpartition("-")

@@ -21,6 +21,13 @@ class TrustedStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._attempted: bytes | None = None
+        """What a change that failed may have written all the same."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self._path
 
     def read(self) -> bytes | None:
         """What is kept, None if nothing was yet; ``LogError`` if it cannot be read."""
@@ -35,18 +42,23 @@ class TrustedStore:
     def swap(self, expected: bytes | None, new: bytes) -> None:
         """Replace ``expected`` by ``new``, durable on return.
 
-        ``LogError`` if something else is kept: another process keeps a log under this identity.
+        ``LogError`` ``log.forked`` if something else is kept: another process keeps a log under
+        this identity. After ``log.trusted_store`` it is unknown which of the two is kept; the next
+        change replaces either.
         """
         try:
             with self._alone():
-                if self.read() != expected:
+                held = self.read()
+                if held != expected and (held is None or held != self._attempted):
                     raise LogError(
                         "log.forked",
-                        f"another process has written {self._path}: two processes with one "
-                        "identity would make two logs",
+                        f"{self._path} was {'removed' if held is None else 'written by another'}: "
+                        "two processes with one identity would make two logs",
                         hint="end the other one; a standby takes over the same storage, alone",
                     )
+                self._attempted = new
                 self._replace(new)
+                self._attempted = None
         except OSError as error:
             raise self._failed("write", error) from None
 

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -35,8 +35,10 @@ from xroad_lite.messagelog import Store
 from xroad_lite.node.answers import answer_error, read_answer, refusal
 from xroad_lite.node.courier import Courier
 from xroad_lite.node.effects import Effects
+from xroad_lite.node.encryption_keys import EncryptionKeys
+from xroad_lite.node.evidence import Evidence
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription
-from xroad_lite.node.lock import take_lock
+from xroad_lite.node.lock import take_lock, until_free
 from xroad_lite.node.message import Message
 from xroad_lite.node.receiving import Receiver
 from xroad_lite.node.registry_view import RegistryView
@@ -64,12 +66,18 @@ class Node:
     ``transaction`` may be called from any.
     """
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        talk: Callable[[str], None] | None = None,
+    ) -> None:
         self.settings = settings
         self.id = SubsystemId.parse(settings.subsystem)
         self._me = str(self.id)
         self._clock = clock
-        self._talk: Callable[[str], None] = logging.getLogger("xroad_lite").warning
+        self._talk = talk or logging.getLogger("xroad_lite").warning
         self._closing = threading.Event()
         self._released = False
         self._handling = threading.RLock()
@@ -79,18 +87,22 @@ class Node:
         self._courier = Courier(self._carry)
         self._handler_thread: int | None = None
         self._keyring = settings.keyring()
+        self._encryption_keys = EncryptionKeys(settings)
+        self._holder = self._encryption_keys.holder()
         self._lock = take_lock(settings.path(settings.log))
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._lock.close)
             self.store = Store(settings.path(settings.log))
+            self._evidence = Evidence(settings, self.store, self.now(), self._talk)
+            undo.callback(self._evidence.abandon)
             self._registry = RegistryView(settings.registry_client(), self.store, self._clock())
             self._terms = Terms(self._registry, settings.path("vocabulary"))
             signer = self._keyring.signer(self._is_listed, self._clock())
             self._transport = open_transport(
                 settings.transport, self.id, base=settings.folder, max_body=settings.max_body
             )
-        except BaseException:
-            self._lock.close()
-            raise
+            undo.pop_all()
+        self._evidence.choose_key(self._log_key_is_listed)
         self._sender = Sender(
             self.store,
             self._transport,
@@ -107,6 +119,7 @@ class Node:
             max_body=settings.max_body,
             terms=self._terms,
             refuse=self._answer_refusal,
+            holder=lambda: self._holder,
         )
         self._dispatcher = Dispatcher(
             self.store,
@@ -128,20 +141,21 @@ class Node:
         *,
         clock: Callable[[], float] = time.time,
         talk: Callable[[str], None] | None = None,
+        standby: bool = False,
     ) -> Self:
         """Open the node that ``node.yaml`` (or the folder with it) describes.
 
         ``talk`` receives a line for people when a handler fails or something is out of reach; left
         out, it goes to the logger ``xroad_lite`` as a warning.
+        A ``standby`` waits while another process keeps the log, and takes over when it has ended.
         Raises ``ConfigurationError``, ``KeysError``, ``RegistryError``, ``LogError`` or
         ``TransportError``; their hints say what to do.
         """
         if not isinstance(settings, Settings):
             settings = Settings.read(Path(settings))
-        node = cls(settings, clock=clock)
-        if talk is not None:
-            node._talk = talk
-        return node
+        if standby:
+            return until_free(lambda: cls(settings, clock=clock, talk=talk), talk)
+        return cls(settings, clock=clock, talk=talk)
 
     def __enter__(self) -> Self:
         return self
@@ -164,6 +178,7 @@ class Node:
         if not self._released:
             self._released = True
             self._transport.close()
+            self._evidence.close(self.now())
             self.store.close()
             self._lock.close()
 
@@ -303,6 +318,8 @@ class Node:
                 with self._pumping:
                     return self._sender.pump(self.now()) or busy
             except _TROUBLE as error:
+                if error.code == "log.forked":
+                    raise
                 self._talk(f"{error}; trying again")
                 self._closing.wait(_TROUBLE_SECONDS)
                 return False
@@ -336,6 +353,7 @@ class Node:
             **self._registry.status(self.now()),
             "maintenance": self._planned(self.now()),
             "log_entries": self.store.size,
+            **self._evidence.status(),
             "outbox": self._sender.outbox.status(),
             "inbox": len(self._receiver.inbox),
             "undecided": self._receiver.inbox.undecided_count(),
@@ -350,6 +368,7 @@ class Node:
             "at": times.to_text(now),
             **self._registry.status(now),
             "maintenance": self._planned(now),
+            **self._evidence.status(),
             "transport": self._transport.status(),
         }
 
@@ -361,9 +380,18 @@ class Node:
 
     def prepare(self, draft: Draft) -> list[Ready]:
         """Check a draft under the registry of now; one ready message per recipient."""
+        self._evidence.check()
         now = self.now()
         known = self._registry.known
-        ready = prepare(draft, known.current, self._me, now, new_message_id(now), known.fresh_until)
+        ready = prepare(
+            draft,
+            known.current,
+            self._me,
+            now,
+            new_message_id(now),
+            known.fresh_until,
+            self._holder,
+        )
         check_own(known.current, self._me, self._sender.signer.chain, now)
         self._sender.check(ready)
         return ready
@@ -394,6 +422,7 @@ class Node:
     def _exchange(self) -> bool:
         """Everything but handlers."""
         now = self.now()
+        self._evidence.pump(now)
         if now - self._refreshed >= self.settings.refresh_seconds or now < self._refreshed:
             self._refreshed = now
             self._refresh(now)
@@ -415,11 +444,20 @@ class Node:
             self._sender.signer = self._keyring.signer(self._is_listed, now)
         except KeysError as error:
             self._talk(f"{error}; going on with the key that is open")
+        try:
+            self._holder = self._encryption_keys.renewed(self._holder)
+        except KeysError as error:
+            self._talk(f"{error}; going on with the keys that are open")
+        self._evidence.choose_key(self._log_key_is_listed)
 
     def _is_listed(self, sha256: str) -> bool:
         party = self._registry.current.party(self._me)
         entry = party.certificate(sha256) if party is not None else None
         return entry is not None and entry.revoked is None
+
+    def _log_key_is_listed(self, vkey: str) -> bool:
+        party = self._registry.current.party(self._me)
+        return party is not None and vkey in party.subsystem.log_keys
 
     def _maintenance(self, now: float) -> Maintenance | None:
         """The planned time that this subsystem is in, if it is in one."""

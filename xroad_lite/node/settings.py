@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,15 @@ class Retry(BaseModel):
     attempts: int = Field(default=5, ge=1)
     first: float = Field(default=0.2, ge=0)
     factor: float = Field(default=4.0, ge=1)
+
+
+class Checkpoints(BaseModel):
+    """When the log is signed: after so many entries, or seconds after the first that is not yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    entries: int = Field(default=10_000, ge=1)
+    seconds: float = Field(default=60.0, gt=0)
 
 
 class Settings(BaseModel):
@@ -58,6 +67,11 @@ class Settings(BaseModel):
     """The folder where what is adopted of the registry is kept."""
     transport: str
     log: str = "log.sqlite3"
+    log_key: str = "file:log-key.pem"
+    """The key that signs the log's checkpoints: ``xroad-lite keys new --use log`` makes it."""
+    trusted: str = "trusted"
+    """The folder with the last checkpoint: better on another disk or machine than the log."""
+    checkpoints: Checkpoints = Checkpoints()
     max_body: Annotated[int, Field(ge=1, le=64 * 1_048_576)] = MAX_BODY_BYTES
     outbox_limit: Annotated[int, Field(ge=1)] = 100_000
     refresh: Annotated[float, Field(gt=0)] | None = None
@@ -113,8 +127,11 @@ class Settings(BaseModel):
 
     def keyring(self) -> Keyring:
         """This node's keys; nothing is opened or asked for yet."""
-        passphrase = passphrase_from(self.passphrase_source() or DEFAULT)
-        return Keyring(self.key_uri, self.path(self.certificates), passphrase)
+        return Keyring(self.key_uri, self.path(self.certificates), self.passphrase())
+
+    def passphrase(self) -> Callable[[], bytes | None]:
+        """What asks for the passphrase of this node's keys when it is needed."""
+        return passphrase_from(self.passphrase_source() or DEFAULT)
 
     @property
     def registries(self) -> list[str]:
@@ -150,5 +167,13 @@ class Settings(BaseModel):
     @property
     def key_uri(self) -> str:
         """The signing key's address, file paths made absolute."""
-        scheme, _, rest = self.key.partition(":")
-        return f"file:{self.folder / rest}" if scheme == "file" else self.key
+        return self._absolute(self.key)
+
+    @property
+    def log_key_uri(self) -> str:
+        """The address of the key of the log's checkpoints, file paths made absolute."""
+        return self._absolute(self.log_key)
+
+    def _absolute(self, uri: str) -> str:
+        scheme, _, rest = uri.partition(":")
+        return f"file:{self.folder / rest}" if scheme == "file" else uri

@@ -15,7 +15,8 @@ import yaml
 from xroad_lite import times
 from xroad_lite.envelope.jws import APPROVAL, sign_detached
 from xroad_lite.errors import IdentifierError
-from xroad_lite.identifiers import GroupId, MemberId, SubsystemId, parse_party
+from xroad_lite.identifiers import GroupId, MemberId, SubsystemId, parse_party, url_path
+from xroad_lite.messagelog.log_keys import LogKeys
 from xroad_lite.registry import RegistryFolder, Snapshot, read_source
 from xroad_lite.registry.agreements import CONSUMER, ENDED, FOLDER, PROVIDER, approval_path
 from xroad_lite.registry.folder import TIMESTAMP
@@ -103,16 +104,18 @@ class DevelopmentInstance:
             },
         )
         self._identities.setdefault(str(identifier.member), identity)
+        folder = self._write_node(identifier, identity)
         member["subsystems"].append(
             {
                 "code": identifier.subsystem_code,
                 "title": dict(title),
                 "certificates": [{"sha256": identity.sha256}],
+                "log_keys": [(folder / "log-key.vkey").read_text().strip()],
                 "services": [dict(one) for one in services],
             }
         )
         self._write_yaml(f"members/{identifier.member_code.lower()}.yaml", member)
-        return self._write_node(identifier, identity)
+        return folder
 
     def add_agreement(
         self,
@@ -233,6 +236,9 @@ class DevelopmentInstance:
     def _write_node(self, identifier: SubsystemId, identity: Identity) -> Path:
         folder = self.node_folder(str(identifier))
         identity.write(folder)
+        for old in folder.glob("log-key*"):
+            old.unlink()
+        LogKeys(f"file:{folder / 'log-key.pem'}", folder, url_path(identifier)).make()
         settings = {
             "subsystem": str(identifier),
             "key": "file:key.pem",

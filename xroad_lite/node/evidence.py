@@ -1,0 +1,86 @@
+"""What a node does so that its log can be proved to others: today, checkpoints.
+
+Does not judge or carry messages; without a key for the log it does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from xroad_lite.errors import LogError
+from xroad_lite.identifiers import SubsystemId, url_path
+from xroad_lite.messagelog import Store
+from xroad_lite.messagelog.log_keys import LogKeys
+from xroad_lite.messagelog.trusted import TrustedStore
+from xroad_lite.node.checkpointing import NAME, Checkpointing
+from xroad_lite.node.settings import Settings
+
+Listed = Callable[[str], bool]
+
+
+class Evidence:
+    """The checkpoints of one open log; ``pump`` moves on what is due."""
+
+    def __init__(
+        self, settings: Settings, store: Store, now: float, talk: Callable[[str], object]
+    ) -> None:
+        """``LogError`` when the log is not the one that was signed last, or is kept by another."""
+        self._keys = log_keys(settings)
+        self.checkpoints: Checkpointing | None = None
+        folder = settings.path(settings.trusted)
+        signer = self._keys.signer(lambda _: False)
+        if signer is not None:
+            self.checkpoints = Checkpointing(
+                store,
+                folder,
+                signer,
+                self._keys.verifiers(),
+                entries=settings.checkpoints.entries,
+                seconds=settings.checkpoints.seconds,
+                now=now,
+                talk=talk,
+            )
+        elif TrustedStore(folder / NAME).read() is not None:
+            raise LogError(
+                "log.no_key",
+                f"{folder / NAME} holds a checkpoint of this log, and the key that signs the next "
+                f"is gone: expected {settings.log_key_uri} and its public side, log-key.vkey",
+                hint="bring both back, or make the next with: xroad-lite keys new --use log",
+            )
+
+    def choose_key(self, listed: Listed) -> None:
+        """Sign with the newest key that the registry lists."""
+        signer = self._keys.signer(listed)
+        if self.checkpoints is not None and signer is not None:
+            self.checkpoints.signer = signer
+
+    def pump(self, now: float) -> None:
+        """Do what is due; ``LogError`` when another process may keep this log."""
+        if self.checkpoints is not None:
+            self.checkpoints.pump(now)
+
+    def check(self) -> None:
+        """Raise ``LogError`` when nothing may be written now."""
+        if self.checkpoints is not None:
+            self.checkpoints.check()
+
+    def status(self) -> dict[str, Any]:
+        """What people and monitoring want to know of it."""
+        return {"checkpoint": None if self.checkpoints is None else self.checkpoints.status()}
+
+    def close(self, now: float) -> None:
+        """Sign what is not yet covered, and let the next process begin."""
+        if self.checkpoints is not None:
+            self.checkpoints.close(now)
+
+    def abandon(self) -> None:
+        """Let the next process begin, after a start that failed."""
+        if self.checkpoints is not None:
+            self.checkpoints.abandon()
+
+
+def log_keys(settings: Settings) -> LogKeys:
+    """The keys of a node's log; nothing is opened or asked for yet."""
+    name = url_path(SubsystemId.parse(settings.subsystem))
+    return LogKeys(settings.log_key_uri, settings.folder, name, settings.passphrase())
