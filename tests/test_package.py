@@ -9,6 +9,9 @@ import xroad_lite
 def test_public_names_are_pinned():
     """The public face is these names, each of them there, and at most twenty."""
     assert sorted(xroad_lite.__all__) == [
+        "Columns",
+        "Harvest",
+        "Item",
         "Message",
         "Node",
         "RefusedError",
@@ -17,6 +20,8 @@ def test_public_names_are_pinned():
         "Settings",
         "XRoadError",
         "__version__",
+        "refuses_content",
+        "run_adapter",
     ]
     assert all(getattr(xroad_lite, name) for name in xroad_lite.__all__)
 

@@ -10,10 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xroad_lite.adapting import Columns, Harvest, Item, refuses_content, run_adapter
     from xroad_lite.errors import RefusedError, RejectedError, RequestError, XRoadError
     from xroad_lite.node import Message, Node, Settings
 
 __all__ = [
+    "Columns",
+    "Harvest",
+    "Item",
     "Message",
     "Node",
     "RefusedError",
@@ -22,11 +26,16 @@ __all__ = [
     "Settings",
     "XRoadError",
     "__version__",
+    "refuses_content",
+    "run_adapter",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Columns": "xroad_lite.adapting",
+    "Harvest": "xroad_lite.adapting",
+    "Item": "xroad_lite.adapting",
     "Message": "xroad_lite.node",
     "Node": "xroad_lite.node",
     "RefusedError": "xroad_lite.errors",
@@ -34,6 +43,8 @@ _HOMES = {
     "RequestError": "xroad_lite.errors",
     "Settings": "xroad_lite.node",
     "XRoadError": "xroad_lite.errors",
+    "refuses_content": "xroad_lite.adapting",
+    "run_adapter": "xroad_lite.adapting",
 }
 
 

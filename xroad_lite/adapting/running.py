@@ -1,0 +1,129 @@
+"""Runs an adapter beside its node: configuration, rounds, and patience; knows no adapter's work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from xroad_lite.errors import ConfigurationError, RegistryError, XRoadError
+from xroad_lite.node import Node
+from xroad_lite.registry.documents import read_yaml
+
+FILE_NAME = "adapter.yaml"
+_LONGEST_WAIT = 60.0
+_FROM_ENVIRONMENT = "env:"
+
+
+class Configuration(Protocol):
+    """What every adapter's configuration has."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies; paths are relative to it."""
+        ...
+
+    @property
+    def node(self) -> str:
+        """The folder of the node."""
+        ...
+
+    @property
+    def every(self) -> float:
+        """Seconds from one round to the next."""
+        ...
+
+
+class Adapter(Protocol):
+    """An adapter at work: its handlers are subscribed when it is made."""
+
+    def poll(self) -> int:
+        """One round of looking for what to publish; gives how much there was."""
+        ...
+
+
+C = TypeVar("C", bound=Configuration)
+
+
+def read_configuration(file: Path, kind: type[C]) -> C:
+    """Read a YAML file into a dataclass, checked; its ``folder`` is where the file lies.
+
+    A text ``env:NAME`` is replaced by that environment variable: secrets stay out of files.
+    ``ConfigurationError`` names the file, the field, what was got and what was expected.
+    """
+    try:
+        found = read_yaml(str(file), file.read_bytes())
+        values = {**_revealed(found), "folder": file.parent.resolve()}
+        return TypeAdapter(kind).validate_python(values)
+    except OSError as error:
+        raise ConfigurationError(
+            "config.missing",
+            f"cannot read {file}: {error.strerror}",
+            hint="make a project that runs with: xroad-lite init FOLDER --adapter NAME",
+        ) from None
+    except RegistryError as error:
+        raise ConfigurationError("config.file", error.message) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(step) for step in first["loc"])
+        raise ConfigurationError(
+            "config.field", f"{file}: {field}: {first['msg']} (got {first['input']!r:.80})"
+        ) from None
+
+
+def run_adapter(adapter: Callable[[Node, C], Adapter], kind: type[C]) -> None:
+    """Run until Ctrl-C: the whole main program of an adapter.
+
+    The configuration is ``adapter.yaml``, or what the first argument names. Handlers and rounds
+    share one thread. A round that fails is said and tried again, after waits that grow to a minute.
+    Ends with the exit code of an error in the configuration, key, registry or transport.
+    """
+    try:
+        configuration = read_configuration(Path((sys.argv[1:] or [FILE_NAME])[0]), kind)
+        with Node.open(configuration.folder / configuration.node) as node:
+            sys.stderr.write(f"{node.id} is at work: end with Ctrl-C\n")
+            _rounds(node, adapter(node, configuration), configuration.every)
+    except XRoadError as error:
+        sys.stderr.write(f"{error}\n" + f"  {error.hint}\n" * bool(error.hint))
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        raise SystemExit(0) from None
+
+
+def _rounds(node: Node, adapter: Adapter, every: float) -> None:
+    failures = 0
+    while True:
+        begun = time.monotonic()
+        try:
+            pause = 0.0 if adapter.poll() else every
+            failures = 0
+        except Exception as error:  # noqa: BLE001  whatever a source does, the node goes on
+            failures += 1
+            pause = min(every * 2**failures, max(every, _LONGEST_WAIT))
+            logging.getLogger("xroad_lite").warning(
+                "%s: %s; trying again in %g s", type(error).__name__, error, pause
+            )
+        due = time.monotonic() + max(pause, (time.monotonic() - begun) * bool(pause))
+        node.run(until=lambda due=due: time.monotonic() >= due)  # type: ignore[misc]
+
+
+def _revealed(value: Any) -> Any:
+    """The document with secrets from the environment in their places."""
+    if isinstance(value, dict):
+        return {name: _revealed(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_revealed(one) for one in value]
+    if isinstance(value, str) and value.startswith(_FROM_ENVIRONMENT):
+        name = value.removeprefix(_FROM_ENVIRONMENT)
+        if name not in os.environ:
+            raise ConfigurationError(
+                "config.secret", f"{name} is not set", hint=f"export {name}=… and start again"
+            )
+        return os.environ[name]
+    return value
