@@ -35,7 +35,6 @@ from xroad_lite.messagelog import Store
 from xroad_lite.node.answers import answer_error, read_answer, refusal
 from xroad_lite.node.courier import Courier
 from xroad_lite.node.effects import Effects
-from xroad_lite.node.encryption_keys import EncryptionKeys
 from xroad_lite.node.evidence import Evidence
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription
 from xroad_lite.node.lock import take_lock, until_free
@@ -87,8 +86,6 @@ class Node:
         self._courier = Courier(self._carry)
         self._handler_thread: int | None = None
         self._keyring = settings.keyring()
-        self._encryption_keys = EncryptionKeys(settings)
-        self._holder = self._encryption_keys.holder()
         self._lock = take_lock(settings.path(settings.log))
         with ExitStack() as undo:
             undo.callback(self._lock.close)
@@ -119,7 +116,6 @@ class Node:
             max_body=settings.max_body,
             terms=self._terms,
             refuse=self._answer_refusal,
-            holder=lambda: self._holder,
         )
         self._dispatcher = Dispatcher(
             self.store,
@@ -383,15 +379,7 @@ class Node:
         self._evidence.check()
         now = self.now()
         known = self._registry.known
-        ready = prepare(
-            draft,
-            known.current,
-            self._me,
-            now,
-            new_message_id(now),
-            known.fresh_until,
-            self._holder,
-        )
+        ready = prepare(draft, known.current, self._me, now, new_message_id(now), known.fresh_until)
         check_own(known.current, self._me, self._sender.signer.chain, now)
         self._sender.check(ready)
         return ready
@@ -444,10 +432,6 @@ class Node:
             self._sender.signer = self._keyring.signer(self._is_listed, now)
         except KeysError as error:
             self._talk(f"{error}; going on with the key that is open")
-        try:
-            self._holder = self._encryption_keys.renewed(self._holder)
-        except KeysError as error:
-            self._talk(f"{error}; going on with the keys that are open")
         self._evidence.choose_key(self._log_key_is_listed)
 
     def _is_listed(self, sha256: str) -> bool:
