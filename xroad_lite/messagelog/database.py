@@ -40,6 +40,7 @@ class Database:
             if not readonly:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("PRAGMA secure_delete=ON")  # what is erased leaves no bytes
             self._prepare(connection, readonly=readonly)
         except sqlite3.Error as error:
             raise LogError("log.store", f"cannot open the log {self.path}: {error}") from None
@@ -176,6 +177,10 @@ class Database:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise self._failed(error) from None
+
+    def settle(self) -> None:
+        """Move what was committed from the write-ahead log to the file, as far as readers let."""
+        self.peek("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file; what was committed stays."""

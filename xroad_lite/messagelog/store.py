@@ -20,6 +20,8 @@ from xroad_lite.envelope import Attributes, Seal, certificate_digests
 from xroad_lite.errors import LogError
 from xroad_lite.keys import thumbprint
 from xroad_lite.messagelog import entries, guests, merkle
+from xroad_lite.messagelog.archive.reading import Archive
+from xroad_lite.messagelog.archive.segments import segments
 from xroad_lite.messagelog.database import Database
 from xroad_lite.messagelog.tables import TABLES
 
@@ -45,6 +47,7 @@ class Store(Database):
         self._counted: dict[str, int] = {}
         self._certificates: set[bytes] = set()
         """Some that are in the table, or wait to be."""
+        self._archive = Archive(path.parent, lambda: segments(self))
         super().__init__(path, readonly=readonly)
         self._size = self._count()
 
@@ -57,7 +60,7 @@ class Store(Database):
             raise LogError("log.format", f"the log {self.path} is of format {row and row[0]}")
 
     def _count(self) -> int:
-        return int(self.peek("SELECT coalesce(max(idx) + 1, 0) FROM xl_entries")[0][0])
+        return int(self.peek("SELECT coalesce(max(idx) + 1, 0) FROM xl_hashes")[0][0])
 
     @property
     def size(self) -> int:
@@ -131,10 +134,19 @@ class Store(Database):
 
     def leaf(self, index: int) -> bytes:
         """The bytes of entry ``index``."""
-        rows = self.query("SELECT leaf FROM xl_entries WHERE idx = ?", (index,))
-        if not rows:
+        found = self.leaves(index, index + 1)
+        if not found:
             raise LogError("log.no_entry", f"there is no entry {index}: the log has {self._size}")
-        return bytes(rows[0][0])
+        return found[0][1]
+
+    def leaves(self, first: int, end: int) -> list[tuple[int, bytes]]:
+        """Index and bytes of the entries from ``first`` up to ``end``, wherever they lie."""
+        rows = self.query(
+            "SELECT idx, leaf FROM xl_entries WHERE idx >= ? AND idx < ? ORDER BY idx", (first, end)
+        )
+        if len(rows) >= min(end, self._size) - first:
+            return rows
+        return sorted({**dict(self._archive.leaves(first, end)), **dict(rows)}.items())
 
     def entry(self, index: int) -> entries.Entry:
         """Entry ``index``, read."""
@@ -143,12 +155,8 @@ class Store(Database):
     def entries(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
         """Index and bytes of every entry from ``first`` on, as of now."""
         end = self._count()
-        for start in range(first, end, 1000):
-            rows = self.query(
-                "SELECT idx, leaf FROM xl_entries WHERE idx >= ? AND idx < ? ORDER BY idx",
-                (start, min(start + 1000, end)),
-            )
-            yield from ((row[0], bytes(row[1])) for row in rows)
+        for start in range(first, end, _AT_ONCE):
+            yield from self.leaves(start, min(start + _AT_ONCE, end))
 
     def seal(self, index: int) -> bytes:
         """The seal of the message at ``index``, as it travelled."""
@@ -167,9 +175,19 @@ class Store(Database):
         return dict(row for one in digests for row in self.query(found, (one,)))
 
     def body(self, index: int) -> tuple[bytes, bytes] | None:
-        """Salt and body of the message at ``index``; None when erased or never kept."""
+        """Salt and body of the message at ``index``; None when erased or never kept.
+
+        Whoever deletes its row in ``xl_bodies`` erases it, from the archive too.
+        """
         rows = self.query("SELECT salt, body FROM xl_bodies WHERE idx = ?", (index,))
-        return (bytes(rows[0][0]), bytes(rows[0][1])) if rows else None
+        if not rows:
+            return None
+        salt, body = rows[0]
+        archived = None if body or self._is_here(index) else self._archive.body(index, salt)
+        return salt, body if archived is None else archived
+
+    def _is_here(self, index: int) -> bool:
+        return bool(self.query("SELECT 1 FROM xl_entries WHERE idx = ?", (index,)))
 
     def erase_expired(self, now: float, rule: str) -> int:
         """Erase the bodies whose time has come, and log that; gives how many."""
@@ -255,6 +273,11 @@ class Store(Database):
                 return guests.run(self._connection, sql, values)
             except guests.DiskError as error:
                 raise LogError("log.store", f"{self.path}: {error}") from None
+
+    def close(self) -> None:
+        """Close the files; what was committed stays."""
+        self._archive.close()
+        super().close()
 
 
 def split_hashes(row: bytes) -> list[bytes]:

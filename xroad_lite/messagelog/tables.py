@@ -10,6 +10,9 @@ CREATE TABLE IF NOT EXISTS xl_certificates (digest TEXT PRIMARY KEY, der BLOB NO
 CREATE TABLE IF NOT EXISTS xl_bodies (
     idx INTEGER PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL, keep_until REAL);
 CREATE INDEX IF NOT EXISTS xl_bodies_keep ON xl_bodies (keep_until) WHERE keep_until IS NOT NULL;
+CREATE TABLE IF NOT EXISTS xl_segments (
+    first INTEGER PRIMARY KEY, end INTEGER NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL,
+    checkpoint TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS xl_messages (
     idx INTEGER PRIMARY KEY, direction TEXT NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL,
     recipient TEXT, type TEXT NOT NULL, subject TEXT, result TEXT);
