@@ -7,6 +7,7 @@ from dataclasses import replace
 from xroad_lite.envelope import parse_seal
 from xroad_lite.errors import SealError, XRoadError
 from xroad_lite.exchange.checks import CHECKS, DuplicateError, UndecidedError, check_signature
+from xroad_lite.exchange.confidential import opened_body, veiled
 from xroad_lite.exchange.judgement import ACCEPTED, Judgement, Outcome, Receiving, Result, Verdict
 
 _SIGNATURE = CHECKS.index(check_signature)
@@ -34,6 +35,8 @@ def _stopped(found: Judgement, place: int, stop: XRoadError) -> Verdict:
     results[place] = _result(stop)
     if found.opened is not None and not found.proven:
         stop = _try_signature(found, results, stop)
+    if found.plain is not None:
+        stop = veiled(found, stop)
     return _verdict(results, stop)
 
 
@@ -43,7 +46,8 @@ def read_again(
     """Read a message that was accepted before, in the same terms, without judging it again.
 
     The sender's snapshot must be known; ``reads`` is the schema that its log entry names. Raises
-    what checks 1, 8 and 9 raise, should the log or the registry have been changed.
+    what checks 1, 8 and 9 raise, should the log or the registry have been changed; and
+    ``EncryptionError`` where the key is not at hand any more that opened it.
     """
     as_then = replace(node, reads=lambda *_: reads, takes_prefix=lambda _: True)
     found = Judgement(token, salt, body, as_then)
@@ -51,6 +55,7 @@ def read_again(
     found.sender_snapshot = node.known.get(found.attributes.registry)
     if found.sender_snapshot is not None:
         found.agreement = found.sender_snapshot.agreement(found.attributes.agreement)
+        found.plain = opened_body(found)
     for check in CHECKS[_SIGNATURE + 4 :]:
         check(found)
     return found

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
+from xroad_lite.encryption import Holder
 from xroad_lite.envelope import Attributes, Seal
 from xroad_lite.registry import Agreement, KnownSnapshots, SchemaVersion, Snapshot
 from xroad_lite.semantics import Loss
@@ -100,6 +101,10 @@ class Memory(Protocol):
         ...
 
 
+NOBODY = Holder("")
+"""Holds no keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receiving:
     """This node at one moment: who it is, what it knows, and in which terms it reads.
@@ -120,6 +125,8 @@ class Receiving:
     takes_prefix: Callable[[str], bool] = lambda _: False
     refreshed: float = 0.0
     """When the registry was last in reach, Unix seconds."""
+    holder: Holder = NOBODY
+    """Opens what was encrypted to this node, with its private keys."""
     proved_at: float | None = None
     """In an audit: when a time stamp proves that the seal existed, Unix seconds."""
 
@@ -141,6 +148,10 @@ class Judgement:
     request: OpenRequest | None = None
     sender_snapshot: Snapshot | None = None
     schema: SchemaVersion | None = None
+    plain: bytes | None = field(default=None, repr=False)
+    """What the body says: itself, or decrypted by check 7."""
+    subject: str | None = None
+    """Whom it is about: by name where the body says it, else as sealed."""
     value: Any = None
     """The body as its sender wrote it."""
     reading: Any = None

@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xroad_lite import policy, times
+from xroad_lite.encryption import Holder
 from xroad_lite.envelope import PROFILE, Sealed, check_sealable, seal_values
 from xroad_lite.errors import PolicyError, RefusedError, SchemaError, SealError
 from xroad_lite.exchange.calls import call_of, endpoint_text
 from xroad_lite.exchange.compiled import check_valid, compiled_schema
+from xroad_lite.exchange.confidential import encrypted
+from xroad_lite.exchange.judgement import NOBODY
+from xroad_lite.exchange.persons import named_persons, with_pseudonyms
 from xroad_lite.exchange.wire_prefix import wire_prefix
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
 from xroad_lite.registry import Agreement, SchemaVersion, Snapshot
 from xroad_lite.schema import CompiledSchema
+from xroad_lite.schema.persons import Persons
 
 _ANY_SEQUENCE, _ANY_DIGEST = "0" * 16, "0" * 43
 
@@ -64,12 +69,14 @@ def prepare(
     now: float,
     event_id: str,
     fresh_until: float | None = None,
+    holder: Holder = NOBODY,
 ) -> list[Ready]:
     """One ready message per recipient; the first has the event's id as its own.
 
     ``RefusedError`` with the number of the check that every receiver would refuse it by: 2 when the
     registry known here has expired (at ``fresh_until``, if a time stamp said so), 6 without an
-    agreement, 8 when the body breaks its schema.
+    agreement, 7 when a party has no key to encrypt to, 8 when the body breaks its schema.
+    ``KeysError`` when ``holder`` lacks the key that opens an agreement's pseudonym key.
     """
     expires = snapshot.edition.expires if fresh_until is None else fresh_until
     grace = times.duration(snapshot.instance.grace)
@@ -100,6 +107,7 @@ def prepare(
         "datacontenttype": compiled.content_type,
         "eventid": event_id if len(chosen) > 1 else None,
     }
+    said = named_persons(snapshot, version) if draft.operation != policy.REPLY else Persons()
     ready = []
     for number, (recipient, iri, purpose) in enumerate(chosen):
         agreement = snapshot.agreement(iri)
@@ -113,9 +121,14 @@ def prepare(
             "projection": policy.projection(agreement, draft.type),
             "endpoint": endpoint_text(agreement, call),
         }
-        attributes = {name: value for name, value in (common | own).items() if value is not None}
         body = whole if allowed is None else _projected(draft.body, compiled, version, agreement)
-        ready.append(Ready(draft, recipient, prefix + body, attributes))
+        body, values = prefix + body, common | own
+        values |= with_pseudonyms(values, said, iri, agreement, holder)
+        if agreement.confidential:
+            closed = encrypted(body, values, agreement, snapshot, now)
+            body, values["datacommit"] = closed.body, closed.commitment
+        attributes = {name: value for name, value in values.items() if value is not None}
+        ready.append(Ready(draft, recipient, body, attributes))
     return ready
 
 
@@ -180,6 +193,7 @@ def _common(
         "profile": PROFILE,
         "subject": draft.subject,
         "recipient": None,
+        "datacommit": None,
         "eventid": None,
         "projection": None,
         "expirytime": None if draft.expires is None else times.to_text(draft.expires),

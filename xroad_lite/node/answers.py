@@ -59,4 +59,11 @@ def read_answer(found: Judgement, index: int) -> Message:
     if found.attributes.type == ERROR_TYPE:
         error = found.value
         raise RequestError("request.refused", f"{error['code']}: {error['message']}", hint="")
-    return Message(found.reading, found.value, found.attributes, found.losses, index)
+    return Message(
+        found.reading,
+        found.value,
+        found.attributes,
+        found.losses,
+        index,
+        subject=found.subject,
+    )

@@ -64,6 +64,12 @@ class EncryptionKeys:
         """What this node opens with all its keys."""
         return Holder(self._me, self.read().values())
 
+    def renewed(self, holder: Holder) -> Holder:
+        """The same holder, or one that also has the keys that came since."""
+        if len(self.paths()) == len(holder.kids):
+            return holder
+        return self.holder()
+
     def _key(self, path: Path) -> PrivateKey:
         if path not in self._read:
             try:

@@ -145,6 +145,7 @@ class Dispatcher:
             losses=found.losses,
             entry=row.index,
             attempt=row.attempt,
+            subject=found.subject,
             dead_before=tuple(self.inbox.dead_before(row)) if self._any_dead else (),
             _effects=effects,
         )
@@ -179,22 +180,33 @@ class Dispatcher:
 
     def _failed(self, row: Incoming, error: Exception, now: float) -> None:
         ours = _described(error)
-        self._log(f"{row.subscription} entry {row.index}, attempt {row.attempt}: {ours}")
+        stored = self._stored(row, error, ours)
+        self._log(f"{row.subscription} entry {row.index}, attempt {row.attempt}: {stored}")
         final = isinstance(error, RejectedError) or row.attempts + 1 >= self._retry.attempts
         wait = self._retry.first * self._retry.factor**row.attempts
         if final or (row.expires is not None and now + wait > row.expires):
-            self._bury(row, ours, now)
+            self._bury(row, ours, now, stored)
         else:
-            self.inbox.retry(row.index, now + wait, ours.code, ours.message)
+            self.inbox.retry(row.index, now + wait, stored.code, stored.message)
 
-    def _bury(self, row: Incoming, error: XRoadError, now: float) -> None:
-        """Make it a dead letter; the sender of a request is told."""
-        reason = {"code": error.code, "message": error.message[:1000]}
+    def _stored(self, row: Incoming, error: Exception, ours: XRoadError) -> XRoadError:
+        """What the log and people may know of a failure: of a confidential message no words."""
+        if "datacommit" not in self._store.entry(row.index).attributes():
+            return ours
+        place = _place(error)
+        return XRoadError(ours.code, f"{type(error).__name__}{place}; the message is confidential")
+
+    def _bury(
+        self, row: Incoming, error: XRoadError, now: float, stored: XRoadError | None = None
+    ) -> None:
+        """Make it a dead letter, with the reason as it is ``stored``; who asked is told."""
+        stored = stored or error
+        reason = {"code": stored.code, "message": stored.message[:1000]}
         attempts = row.attempt
         with self._store.transaction():
             self._store.append(entries.outcome(now, row.index, entries.DEAD, attempts, reason))
             self._store.count(entries.DEAD)
-            self.inbox.bury(row.index, error.code, error.message[:1000])
+            self.inbox.bury(row.index, stored.code, stored.message[:1000])
             if self.subscriptions[row.subscription].answers is not None:
                 self._answer_error(self._judged(row.index), error)
 
@@ -238,9 +250,14 @@ def _described(error: Exception) -> XRoadError:
     if isinstance(error, XRoadError):
         kind = RejectedError if isinstance(error, RejectedError) else XRoadError
         return kind(_storable(error.code), _storable(error.message))
+    text = f"{type(error).__name__}: {error}{_place(error)}"
+    return XRoadError("handler.failed", _storable(text))
+
+
+def _place(error: Exception) -> str:
+    """Where in the code it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1:]
-    place = f" at {last[0].name}:{last[0].lineno}" if last else ""
-    return XRoadError("handler.failed", _storable(f"{type(error).__name__}: {error}{place}"))
+    return f" at {last[0].name}:{last[0].lineno}" if last else ""
 
 
 def _storable(text: object) -> str:

@@ -28,6 +28,8 @@ class Message:
     entry: int
     """Index of its entry in this node's log."""
     attempt: int = 1
+    subject: str | None = None
+    """Whose order it belongs to: by name where the body says it, else as sealed, a pseudonym."""
     dead_before: tuple[int, ...] = ()
     _effects: Effects | None = field(default=None, repr=False)
 
@@ -45,11 +47,6 @@ class Message:
     def source(self) -> str:
         """The subsystem that sealed it."""
         return self.attributes.source
-
-    @property
-    def subject(self) -> str | None:
-        """Whose order it belongs to."""
-        return self.attributes.subject
 
     @property
     def purpose(self) -> str:

@@ -11,8 +11,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from xroad_lite import times
+from xroad_lite.encryption import Holder
 from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash
-from xroad_lite.errors import LogError, RegistryError
+from xroad_lite.errors import EncryptionError, KeysError, LogError, RegistryError
 from xroad_lite.exchange import Judgement, OpenRequest, Outcome, Receiving, read_again, receive
 from xroad_lite.keys import base64url
 from xroad_lite.messagelog import Inbox, Store, entries
@@ -53,6 +54,7 @@ class Receiver:
         max_body: int,
         terms: Terms,
         refuse: Callable[[Judgement], None],
+        holder: Callable[[], Holder],
     ) -> None:
         self._store = store
         self._transport = transport
@@ -62,6 +64,7 @@ class Receiver:
         self._max_body = max_body
         self._terms = terms
         self._refuse = refuse
+        self._holder = holder
         self.inbox = Inbox(store)
         self._unproven: deque[float] = deque()
         self._taken: list[Delivery] = []
@@ -186,6 +189,7 @@ class Receiver:
             never_published=self._registry.never_published,
             takes_prefix=self._terms.takes_prefix,
             refreshed=self._registry.refreshed,
+            holder=self._holder(),
         )
 
     def judgement(self, index: int, now: float) -> Judgement:
@@ -200,7 +204,10 @@ class Receiver:
         if self._registry.known.get(name) is None and not self._registry.fetch(name, now):
             raise RegistryError("registry.out_of_reach", f"the snapshot {name} cannot be read now")
         seal = self._store.seal(index)
-        return read_again(seal, *body, self.moment(now), entry.fields.get("reads"))
+        try:
+            return read_again(seal, *body, self.moment(now), entry.fields.get("reads"))
+        except EncryptionError as error:  # it opened when it came: a key was taken away
+            raise KeysError("keys.encryption", f"entry {index}: {error}", hint=error.hint) from None
 
     def _record(self, found: Judgement, now: float) -> None:
         outcome = found.verdict.outcome
