@@ -97,7 +97,7 @@ def read(token: bytes | str, kind: Kind, *others: Kind) -> JWS:
         )
     header = read_header(parts[0], kind.typ, *(one.typ for one in others))
     payload = decode(parts[1], "payload")
-    signature = _read_signature(decode(parts[2], "signature"), header.algorithm)
+    signature = read_signature(parts[2], header.algorithm)
     return JWS(data, header, payload, data[: len(parts[0]) + 1 + len(parts[1])], signature)
 
 
@@ -151,7 +151,9 @@ def _as_bytes(token: bytes | str, kind: Kind) -> bytes:
         ) from None
 
 
-def _read_signature(signature: bytes, algorithm: str) -> bytes:
+def read_signature(encoded: bytes, algorithm: str) -> bytes:
+    """The 64 bytes of an encoded signature, the lower s (RFC 7515, section 5.2)."""
+    signature = decode(encoded, "signature")
     if len(signature) != _SIGNATURE_BYTES:
         raise SealError(
             "envelope.malformed",

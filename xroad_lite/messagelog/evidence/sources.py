@@ -1,0 +1,177 @@
+"""Logs to be verified: a node's own, a whole one in a bundle, some entries of one in a bundle.
+
+Does not verify; what cannot be read is a ``LogError`` that names the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import islice
+
+from xroad_lite.errors import LogError
+from xroad_lite.keys import thumbprint
+from xroad_lite.messagelog import tiles
+from xroad_lite.messagelog.evidence import layout
+from xroad_lite.messagelog.evidence.containers import Container
+from xroad_lite.messagelog.evidence.manifest import Manifest
+from xroad_lite.messagelog.evidence.parts import PART, ranges
+from xroad_lite.messagelog.store import Store
+from xroad_lite.messagelog.tiles import WIDTH, Tile
+
+_SALT_BYTES = 32
+
+
+class LogSource:
+    """A node's own log."""
+
+    whole = True
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.size = store.size
+
+    @cached_property
+    def certificates(self) -> Mapping[str, bytes]:
+        """See ``parts.Source``."""
+        return self._store.certificates()
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """See ``parts.Source``."""
+        return ranges(self.size)
+
+    def leaves(self, first: int, last: int) -> list[tuple[int, bytes]]:
+        """See ``parts.Source``."""
+        found = list(islice(self._store.entries(first), last - first))
+        if [index for index, _ in found] != list(range(first, last)):
+            raise LogError("log.gap", f"an entry between {first} and {last - 1} is missing")
+        return found
+
+    def hashes(self, first: int, last: int) -> None:
+        """See ``parts.Source``: the store's own hashes are ``log fsck``'s to check."""
+
+    def bodies(self, first: int, last: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """See ``parts.Source``."""
+        for index in range(first, last):
+            kept = self._store.body(index)
+            if kept is not None:
+                yield (index, *kept)
+
+
+class _InBundle:
+    def __init__(self, container: Container, manifest: Manifest) -> None:
+        self._container = container
+        self._manifest = manifest
+        self._there = {one.path for one in manifest.files}
+        self.size = manifest.size
+
+    @cached_property
+    def certificates(self) -> Mapping[str, bytes]:
+        """See ``parts.Source``."""
+        found = {}
+        for path in sorted(self._there):
+            if path.startswith(layout.CERTIFICATES):
+                der = self._container.read(path)
+                found[thumbprint(der)] = der
+        return found
+
+    def _own_body(self, index: int) -> tuple[int, bytes, bytes] | None:
+        path = layout.body(index)
+        if path not in self._there:
+            return None
+        return (index, *split_body(self._container.read(path)))
+
+
+class BundleSource(_InBundle):
+    """A whole log in a bundle: tiles of hashes, bundles of entries, packs of bodies."""
+
+    whole = True
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """See ``parts.Source``."""
+        return ranges(self.size)
+
+    def leaves(self, first: int, last: int) -> list[tuple[int, bytes]]:
+        """See ``parts.Source``."""
+        found: list[tuple[int, bytes]] = []
+        for tile in self._tiles(first, last):
+            data = self._container.read(tile.path("entries"))
+            try:
+                leaves = tiles.read_bundle(data, tile.width)
+            except LogError as error:
+                raise LogError(error.code, f"{tile.path('entries')}: {error.message}") from None
+            found += enumerate(leaves, tile.number * WIDTH)
+        return [one for one in found if first <= one[0] < last]
+
+    def hashes(self, first: int, last: int) -> bytes:
+        """See ``parts.Source``."""
+        return b"".join(self.tile(tile) for tile in self._tiles(first, last))
+
+    def bodies(self, first: int, last: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """See ``parts.Source``."""
+        for tile in self._tiles(first, last):
+            start = tile.number * WIDTH
+            packed = self._pack(tile)
+            for index in range(start, start + tile.width):
+                one = self._own_body(index) or packed.get(index)
+                if one is not None:
+                    yield one
+
+    def tile(self, tile: Tile) -> bytes:
+        """A tile's hashes."""
+        data = self._container.read(tile.path())
+        if len(data) != tile.width * 32:
+            raise LogError(
+                "log.tile", f"{tile.path()} has {len(data)} bytes: expected {tile.width * 32}"
+            )
+        return data
+
+    def _pack(self, tile: Tile) -> dict[int, tuple[int, bytes, bytes]]:
+        path = layout.pack(tile)
+        if path not in self._there:
+            return {}
+        kept = layout.read_pack(path, self._container.read(path), tile.width)
+        start = tile.number * WIDTH
+        return {start + at: (start + at, *split_body(one)) for at, one in enumerate(kept) if one}
+
+    def _tiles(self, first: int, last: int) -> Iterator[Tile]:
+        for number in range(first // WIDTH, -(-last // WIDTH)):
+            yield Tile(0, number, min(WIDTH, self.size - number * WIDTH))
+
+
+class ChosenSource(_InBundle):
+    """Some entries of a log, each in a file of its own."""
+
+    whole = False
+
+    @cached_property
+    def _indexes(self) -> tuple[int, ...]:
+        return tuple(sorted(set(self._manifest.entries or ())))
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """See ``parts.Source``."""
+        starts = sorted({index // PART * PART for index in self._indexes})
+        return [(first, min(first + PART, self.size)) for first in starts]
+
+    def leaves(self, first: int, last: int) -> list[tuple[int, bytes]]:
+        """See ``parts.Source``."""
+        return [
+            (index, self._container.read(layout.entry(index)))
+            for index in self._indexes
+            if first <= index < last
+        ]
+
+    def hashes(self, first: int, last: int) -> None:
+        """See ``parts.Source``: each entry has a proof of its own."""
+
+    def bodies(self, first: int, last: int) -> Iterator[tuple[int, bytes, bytes]]:
+        """See ``parts.Source``."""
+        for index in self._indexes:
+            one = self._own_body(index) if first <= index < last else None
+            if one is not None:
+                yield one
+
+
+def split_body(salted: bytes) -> tuple[bytes, bytes]:
+    """Salt and body of a file that holds one after the other."""
+    return salted[:_SALT_BYTES], salted[_SALT_BYTES:]
