@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -25,6 +28,11 @@ settings.register_profile(
 settings.load_profile("project")
 if not SOAK:
     engine.MAX_SHRINKING_SECONDS = 20  # five minutes by default, for which there is no setting
+
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = str(MEMORY)  # thousands of small files, each synchronised: no disk
+    tempfile.tempdir = None
 
 NOW = 1_790_000_000
 """Unix seconds of tests that turn no clock: 21 September 2026."""
