@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from xroad_lite import times
-from xroad_lite.cli import options, output, passphrases
+from xroad_lite.cli import log_key, options, output, passphrases
 from xroad_lite.errors import KeysError, XRoadError
 
 if TYPE_CHECKING:
@@ -25,10 +26,21 @@ _DAY = 86_400.0
 _Algorithm = Annotated[str, typer.Option(help="ES256 or EdDSA.")]
 
 
+class Use(StrEnum):
+    """What a key is for."""
+
+    SEAL = "seal"
+    LOG = "log"
+
+
+_Use = Annotated[Use, typer.Option(help="To seal messages, or to sign the log's checkpoints.")]
+
+
 @keys_app.command("new")
 @output.command
 def new(
     node: options.NodeFolder = Path(),
+    use: _Use = Use.SEAL,
     algorithm: _Algorithm = "ES256",
     passphrase_from: passphrases.From = None,
     no_passphrase: passphrases.Without = False,
@@ -36,6 +48,9 @@ def new(
 ) -> None:
     """Make the key that node.yaml names, in a file or in a token; then ask for a certificate."""
     settings, keyring = _opened(node, passphrase_from)
+    if use is Use.LOG:
+        log_key.make(settings, passphrase_from, without=no_passphrase, first=True)
+        return
     _make(settings, keyring.pair(1), algorithm, passphrase_from, no_passphrase)
 
 
@@ -43,6 +58,7 @@ def new(
 @output.command
 def renew(
     node: options.NodeFolder = Path(),
+    use: _Use = Use.SEAL,
     algorithm: _Algorithm = "ES256",
     passphrase_from: passphrases.From = None,
     no_passphrase: passphrases.Without = False,
@@ -50,6 +66,9 @@ def renew(
 ) -> None:
     """Make a new key beside the old, which goes on until the registry lists the new one."""
     settings, keyring = _opened(node, passphrase_from)
+    if use is Use.LOG:
+        log_key.make(settings, passphrase_from, without=no_passphrase, first=False)
+        return
     _make(settings, keyring.next(), algorithm, passphrase_from, no_passphrase)
 
 
@@ -155,6 +174,7 @@ def list_(node: options.NodeFolder = Path(), json: options.Json = False) -> None
     settings, keyring = _opened(node, None)
     snapshot, now = _snapshot(settings), time.time()
     found = [_described(pair, settings.subsystem, snapshot, now) for pair in keyring.pairs()]
+    of_log = log_key.described(settings, snapshot)
 
     def people() -> None:
         made = output.table(settings.subsystem, "#", "SHA-256", "until", "days left#", "state")
@@ -166,8 +186,9 @@ def list_(node: options.NodeFolder = Path(), json: options.Json = False) -> None
         output.out.print(made)
         for one in found:
             output.say(f"{one['number']}: {one['key']}")
+        log_key.show(of_log)
 
-    output.give({"subsystem": settings.subsystem, "keys": found}, people)
+    output.give({"subsystem": settings.subsystem, "keys": found, "log_keys": of_log}, people)
 
 
 def _described(pair: Pair, subsystem: str, snapshot: Snapshot | None, now: float) -> dict[str, Any]:

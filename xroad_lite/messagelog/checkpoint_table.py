@@ -73,9 +73,18 @@ class CheckpointTable:
                     "INSERT OR IGNORE INTO xl_cosignatures VALUES (?, ?)", (size, str(one))
                 )
 
+    def forget_beyond(self, size: int) -> None:
+        """Forget those of more entries, of a log that has lost them."""
+        with self._store.transaction():
+            self._store.execute("DELETE FROM xl_checkpoints WHERE size > ?", (size,))
+
     def newest(self) -> Kept | None:
         """The one over most entries."""
         return next(self._read("ORDER BY size DESC LIMIT 1"), None)
+
+    def newest_ones(self, count: int) -> list[Kept]:
+        """So many of those over most entries, the smallest first."""
+        return list(self._read("ORDER BY size DESC LIMIT ?", count))[::-1]
 
     def at(self, size: int) -> Kept | None:
         """The one of exactly this size."""

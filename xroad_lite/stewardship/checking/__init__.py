@@ -15,6 +15,7 @@ from xroad_lite.stewardship.checking import layout
 from xroad_lite.stewardship.checking.agreements import check_agreements
 from xroad_lite.stewardship.checking.certificates import check_authorities, check_certificates
 from xroad_lite.stewardship.checking.findings import Finding, Severity, located
+from xroad_lite.stewardship.checking.log_keys import check_log_keys
 from xroad_lite.stewardship.checking.members import check_groups, check_instance, check_members
 from xroad_lite.stewardship.checking.own_groups import check_own_groups
 from xroad_lite.stewardship.checking.reading import Reading, read_all
@@ -32,6 +33,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_authorities,
     check_certificates,
     check_members,
+    check_log_keys,
     check_groups,
     check_subjects,
     check_versions,
