@@ -6,8 +6,9 @@ that its entry names and with what the log shows was known before it. The verdic
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from xroad_lite import times
 from xroad_lite.envelope import Seal, parse_seal
@@ -15,8 +16,11 @@ from xroad_lite.errors import RegistryError
 from xroad_lite.exchange import PREFIX_NOT_ASKED, Judgement, OpenRequest, Receiving, receive
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.policy import REQUEST
-from xroad_lite.registry import KnownSnapshots, RegistryFolder
+from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
 from xroad_lite.registry.metadata import History
+
+Trusted = Callable[[str, bytes], RegistryFolder]
+"""The mirror of an instance's registry that was trusted from a root on: its name, root.json."""
 
 _NO_LIMIT = 64 * 1_048_576
 _COMPARED = ("outcome", "checks", "check", "code")
@@ -56,18 +60,20 @@ def replay_log(
     registry: RegistryFolder,
     me: str,
     progress: Callable[[int], None] | None = None,
+    trusted: Trusted | None = None,
 ) -> Replay:
     """Judge every received message of the log of subsystem ``me`` again.
 
+    ``trusted`` gives the mirrors of other instances' registries, for messages that came from there.
     ``RegistryError`` when a snapshot under which the node judged is not in the registry's archive,
     or was never adopted by an entry of this log: with an old key anybody can make one today.
     """
-    past = _Past(store, registry, me)
+    past = _Past(store, registry, me, trusted)
     found = Replay()
     for index, leaf in store.entries():
         entry = entries.read(leaf)
         if entry.kind == "snapshot":
-            past.adopted.add(entry.fields["registry"])
+            past.adopt(entry)
         elif entry.kind == "message":
             _replay_entry(past, index, entry, found)
         if progress is not None and index % 64 == 0:
@@ -107,16 +113,27 @@ def _said(verdict: dict[str, object]) -> str:
 class _Past:
     """What the node knew, entry by entry: the memory that the checks ask."""
 
-    def __init__(self, store: Store, registry: RegistryFolder, me: str) -> None:
+    def __init__(
+        self, store: Store, registry: RegistryFolder, me: str, trusted: Trusted | None
+    ) -> None:
         self.store = store
         self.certificates = store.certificates()
-        self._registry = registry
+        self._own = _Followed(registry)
+        self._mirrors = trusted
+        self._others: dict[str, _Followed] = {}
+        self._newest: dict[str, str] = {}
+        """What the log says was adopted last of each other registry."""
         self._me = me
         self._accepted: dict[tuple[str, str, str], str] = {}
         self._requests: dict[str, OpenRequest] = {}
-        self.adopted: set[str] = set()
-        """The snapshots that the log says the node had adopted so far."""
-        self._known: dict[str, tuple[KnownSnapshots, History]] = {}
+
+    def adopt(self, entry: entries.Entry) -> None:
+        """Take in that the node adopted a snapshot, of its own registry or of another's."""
+        name, instance = entry.fields["registry"], entry.fields.get("instance")
+        if instance is None:
+            self._own.adopted.add(name)
+        else:
+            self._newest[instance] = name
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """See ``exchange.Memory``."""
@@ -136,7 +153,7 @@ class _Past:
     def sent(self, opened: Seal, entry: entries.Entry) -> None:
         """Remember a request of ours."""
         sealed = opened.attributes
-        agreement = self._known_at(entry)[0].current.agreement(sealed.agreement)
+        agreement = self._own.at(entry.fields["registry"])[0].current.agreement(sealed.agreement)
         asks = agreement is not None and agreement.operation == REQUEST
         if asks and sealed.inreplyto is None and sealed.recipient is not None:
             expires = times.to_unix(sealed.expirytime) if sealed.expirytime else 0.0
@@ -151,7 +168,13 @@ class _Past:
 
     def judge(self, opened: Seal, salt: bytes, body: bytes, entry: entries.Entry) -> Judgement:
         """The verdict of that day, again."""
-        known, history = self._known_at(entry)
+        known, history = self._own.at(entry.fields["registry"])
+        known.refreshed = 0.0
+        ways = {id(known): (self._own, history)}
+        trusted = {}
+        for name, followed in self._trusted_at(known.current).items():
+            other, way = followed.at(self._newest[name])
+            trusted[name], ways[id(other)] = other, (followed, way)
         node = Receiving(
             me=self._me,
             now=entry.at,
@@ -159,31 +182,54 @@ class _Past:
             memory=self,
             reads=lambda *_: entry.fields.get("reads"),
             max_body=_NO_LIMIT,
+            trusted=trusted,
             takes_prefix=lambda _: entry.fields["verdict"].get("code") != PREFIX_NOT_ASKED,
         )
-        found = receive(opened.token, salt, body, node)
-        if found.missing is None:
-            return found
-        head = history.find(found.missing)
-        if head is None:
-            never = replace(node, never_published=lambda name: name == found.missing)
-            return receive(opened.token, salt, body, never)
-        known.add(self._registry.load(head))
-        for version, published in history.published().items():
-            known.note(version, published)
-        return receive(opened.token, salt, body, node)
+        while True:
+            found = receive(opened.token, salt, body, node)
+            if found.missing is not None:
+                assert found.known is not None
+                followed, way = ways[id(found.known)]
+                followed.look_for(found.missing, found.known, way)
+            elif found.behind:  # it was looked at before this was decided
+                known.refreshed = float("inf")
+            else:
+                return found
 
-    def _known_at(self, entry: entries.Entry) -> tuple[KnownSnapshots, History]:
-        """What the node had adopted when it wrote the entry, and what had been before."""
-        name = entry.fields["registry"]
+    def _trusted_at(self, current: Snapshot) -> dict[str, _Followed]:
+        """The registries that were trusted then, and of which something was adopted by then."""
+        found = {}
+        for name, one in current.trusted.items():
+            if self._mirrors is None or name not in self._newest:
+                continue
+            root = current.file(one.root)
+            key = f"{name} {hashlib.sha256(root).hexdigest()}"
+            if key not in self._others:
+                self._others[key] = _Followed(self._mirrors(name, root))
+            self._others[key].adopted.add(self._newest[name])
+            found[name] = self._others[key]
+        return found
+
+
+class _Followed:
+    """One registry, as the node followed it."""
+
+    def __init__(self, folder: RegistryFolder) -> None:
+        self._folder = folder
+        self.adopted: set[str] = set()
+        """The snapshots that the log says the node had adopted so far."""
+        self._known: dict[str, tuple[KnownSnapshots, History]] = {}
+
+    def at(self, name: str) -> tuple[KnownSnapshots, History]:
+        """What was known when the snapshot ``name`` was the newest adopted, and its past."""
         if name not in self.adopted:
             raise RegistryError(
                 "registry.not_adopted", f"no entry of the log says that {name} was adopted"
             )
         if name not in self._known:
             try:
-                history = self._registry.history(name)
-                current = self._registry.load(self._registry.head(name))
+                history = self._folder.history(name)
+                current = self._folder.load(self._folder.head(name))
             except RegistryError as error:
                 raise RegistryError(
                     "registry.missing_snapshot",
@@ -191,5 +237,19 @@ class _Past:
                     f"{error.message}",
                     hint="replay with the registry that the node used",
                 ) from None
-            self._known[name] = KnownSnapshots(current), history
+            known = KnownSnapshots(current, read=self._read)
+            self._known[name] = known, history
         return self._known[name]
+
+    def look_for(self, name: str, known: KnownSnapshots, history: History) -> None:
+        """Know an earlier snapshot, or that there was none."""
+        head = history.find(name)
+        if head is None:
+            known.note_never(name)
+            return
+        known.add(self._folder.load(head))
+        for version, published in history.published().items():
+            known.note(version, published)
+
+    def _read(self, name: str) -> Snapshot:
+        return self._folder.load(self._folder.head(name))

@@ -186,20 +186,24 @@ def judged(
     never: tuple[str, ...] = (),
     refreshed: float = NOW,
     prefixed: bool = False,
+    trusted: dict[str, KnownSnapshots] | None = None,
     seal: bytes | None = None,
     salt: bytes | None = None,
     body: bytes | None = None,
 ) -> Judgement:
     """The judgement of a node that adopted ``snapshots``, over a message as it arrived."""
+    learnt = known(*snapshots)
+    learnt.refreshed = refreshed
+    for name in never:
+        learnt.note_never(name)
     node = Receiving(
         me=me,
         now=now,
-        known=known(*snapshots),
+        known=learnt,
         memory=past or Past(),
         reads=lambda *_: reads,
         max_body=max_body,
-        never_published=never.__contains__,
-        refreshed=refreshed,
+        trusted=trusted or {},
         takes_prefix=lambda _: prefixed,
     )
     return receive(

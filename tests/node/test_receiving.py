@@ -232,7 +232,7 @@ def test_a_forged_seal_makes_nobody_ask_the_registry(two, honest, put):
         token = Tamperer.with_attributes(honest.opened, registry=f"{number}:{DIGEST}")
         put(honest, seal=token)
     two.settle()
-    assert two.civil._registry._asked == {}
+    assert two.civil._registry._own._asked == {}
     assert {check for _, check, _ in verdicts(two.civil)[1:]} == {4}
     assert two.civil.status()["undecided"] == 0
 

@@ -24,7 +24,6 @@ from xroad_lite.errors import (
     EncryptionError,
     PolicyError,
     RefusedError,
-    RegistryError,
     SchemaError,
     SealError,
     SemanticsError,
@@ -36,12 +35,15 @@ from xroad_lite.exchange.confidential import opened_body
 from xroad_lite.exchange.identity import standing
 from xroad_lite.exchange.judgement import Judgement, OpenRequest
 from xroad_lite.exchange.persons import check_pseudonyms, named_persons, subject_of
+from xroad_lite.exchange.registries import (
+    UndecidedError,
+    asked,
+    check_registry,
+    decide,
+    home,
+    is_foreign,
+)
 from xroad_lite.exchange.wire_prefix import MARK, decode_marked
-from xroad_lite.registry import Role, Snapshot
-
-
-class UndecidedError(XRoadError):
-    """Judge again later: something is not known here yet."""
 
 
 class DuplicateError(XRoadError):
@@ -66,87 +68,7 @@ def _check_form(found: Judgement) -> None:
 # 2. registry
 
 
-def _check_registry(found: Judgement) -> None:
-    node = found.node
-    assert found.opened is not None
-    name, sealed_at = found.attributes.registry, found.opened.issued_at
-    current, fresh_until = node.known.current, node.known.fresh_until
-    instance = current.instance
-    grace = times.duration(instance.grace)
-    if node.now > fresh_until + grace:
-        raise UndecidedError(
-            "registry.expired",
-            f"the registry known here expired at {times.to_text(fresh_until)}",
-            hint="publish a new snapshot, or bring the registry within reach",
-        )
-    for role in _domains(found, current):
-        if node.now > role.expires + grace:
-            raise UndecidedError("registry.role_expired", str(role))
-    snapshot = node.known.get(name)
-    if snapshot is None:
-        if node.never_published(name):
-            raise RegistryError(
-                "registry.never_published", f"no snapshot {name} was ever published"
-            )
-        _check_may_exist(found)
-        found.missing = name
-        raise UndecidedError(
-            "registry.unknown_snapshot", f"the snapshot {name} is not known here yet"
-        )
-    skew, lag = times.duration(instance.clock_skew), times.duration(instance.lag)
-    if snapshot.edition.published > sealed_at + skew:
-        raise RegistryError(
-            "registry.not_yet_published",
-            f"the seal is older than the snapshot {name} that it names",
-        )
-    roles = [one for one in (snapshot.role(found.attributes.type),) if one is not None]
-    expires = min([snapshot.edition.expires, *(one.expires for one in roles)])
-    if sealed_at > expires + grace:
-        raise RegistryError(
-            "registry.snapshot_expired",
-            f"the snapshot had expired at {times.to_text(expires)}, "
-            f"before the seal was made at {times.to_text(sealed_at)}",
-        )
-    superseded = node.known.superseded_at(snapshot)
-    if superseded is not None and sealed_at > superseded + lag:
-        raise RegistryError(
-            "registry.outdated_snapshot",
-            f"the snapshot was superseded at {times.to_text(superseded)}, more than "
-            f"{instance.lag} before the seal was made at {times.to_text(sealed_at)}",
-        )
-    found.sender_snapshot = snapshot
-
-
-def _domains(found: Judgement, snapshot: Snapshot) -> list[Role]:
-    """The roles that answer for the words of this message: its type's, and those it is read in."""
-    attributes = found.attributes
-    target = found.node.reads(attributes.type, attributes.inreplyto)
-    types = [attributes.type]
-    if target is not None:
-        types.append(".".join(target.split("/")[-3:-1]))
-    return [one for one in map(snapshot.role, types) if one is not None]
-
-
-def _check_may_exist(found: Judgement) -> None:
-    """What is not known here is awaited, but not for ever: anybody can name what never was.
-
-    The sender had the snapshot when it sealed. So a registry that was in reach here for longer than
-    the lag since then, and still has no such snapshot, will never have it.
-    """
-    node = found.node
-    assert found.opened is not None
-    instance, sealed_at = node.known.current.instance, found.opened.issued_at
-    if sealed_at > node.now + times.duration(instance.clock_skew):
-        raise RegistryError(
-            "registry.not_yet_published",
-            f"the seal, of {times.to_text(sealed_at)}, is from the future, and so is its snapshot",
-        )
-    if node.refreshed > sealed_at + times.duration(instance.lag):
-        raise RegistryError(
-            "registry.never_published",
-            f"no snapshot {found.attributes.registry} was published within {instance.lag} of the "
-            "seal that names it",
-        )
+# in registries.py: whose registry is asked, and whether it may be relied on
 
 
 # 3. identity
@@ -156,7 +78,8 @@ def _check_identity(found: Judgement) -> None:
     node, opened = found.node, found.opened
     assert opened is not None
     assert found.sender_snapshot is not None
-    for snapshot in (found.sender_snapshot, node.known.current):
+    assert found.known is not None
+    for snapshot in (found.sender_snapshot, found.known.current):
         stands = standing(snapshot, found.attributes.source, opened.chain, opened.issued_at)
         stands.check_revoked(node.now, node.proved_at)
 
@@ -272,13 +195,9 @@ def _check_policy(found: Judgement) -> None:
     assert found.opened is not None
     assert found.sender_snapshot is not None
     attributes = found.attributes
-    current = node.known.current
     if found.request is not None:
         _check_same_agreement(found, found.request)
-    for snapshot, at in (
-        (found.sender_snapshot, float(found.opened.issued_at)),
-        (current, node.now),
-    ):
+    for snapshot, at in asked(found, float(found.opened.issued_at), node.now):
         movement = policy.Movement(
             found.operation,
             attributes.source,
@@ -289,7 +208,7 @@ def _check_policy(found: Judgement) -> None:
             float(found.opened.issued_at),
             sealed_call(attributes),
         )
-        agreement = policy.decide(snapshot, attributes.agreement, movement)
+        agreement = decide(found, snapshot, movement)
         expected = policy.projection(agreement, attributes.type)
         if attributes.projection != expected:
             raise PolicyError(
@@ -309,7 +228,8 @@ def _check_same_agreement(found: Judgement, request: OpenRequest) -> None:
             f"the answer is under {answer.agreement} for {answer.purpose}: the request was under "
             f"{request.agreement} for {request.purpose}",
         )
-    party = found.node.known.current.party(answer.source)
+    assert found.known is not None
+    party = found.known.current.party(answer.source)
     service = party.service(request.type) if party is not None else None
     if answer.type != policy.ERROR_TYPE and (service is None or answer.type != service[1]):
         raise PolicyError(
@@ -352,10 +272,11 @@ def _check_schema(found: Judgement) -> None:
     assert found.sender_snapshot is not None
     assert found.agreement is not None
     attributes = found.attributes
-    version = found.sender_snapshot.schema(attributes.dataschema)
+    snapshot = home(found)
+    version = snapshot.schema(attributes.dataschema)
     if version is None:
         raise SchemaError(
-            "schema.unknown", f"the sender's snapshot has no schema {attributes.dataschema}"
+            "schema.unknown", f"the snapshot {snapshot.name} has no schema {attributes.dataschema}"
         )
     if version.type != attributes.type:
         raise SchemaError(
@@ -363,7 +284,7 @@ def _check_schema(found: Judgement) -> None:
         )
     if version.status not in ("active", "deprecated"):
         raise SchemaError("schema.status", f"{version.iri} is {version.status}")
-    compiled = compiled_schema(found.sender_snapshot, version)
+    compiled = compiled_schema(snapshot, version)
     if attributes.datacontenttype != compiled.content_type:
         raise SchemaError(
             "schema.content_type",
@@ -403,7 +324,7 @@ def _check_meaning(found: Judgement) -> None:
     if target is None:
         raise SemanticsError("semantics.unknown_schema", f"there is no schema {target_iri} here")
     found.reads = target.iri
-    if target.sha256 == found.schema.sha256:
+    if target.sha256 == found.schema.sha256 and not is_foreign(found):
         return
     translation = compiled_translator(node.known.current, found.schema, target)
     result = translation.apply(found.value)
@@ -422,7 +343,7 @@ def _check_meaning(found: Judgement) -> None:
 
 CHECKS: tuple[Callable[[Judgement], None], ...] = (
     _check_form,
-    _check_registry,
+    check_registry,
     _check_identity,
     check_signature,
     _check_freshness,

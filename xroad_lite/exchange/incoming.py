@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from xroad_lite.envelope import parse_seal
 from xroad_lite.errors import SealError, XRoadError
-from xroad_lite.exchange.checks import CHECKS, DuplicateError, UndecidedError, check_signature
+from xroad_lite.exchange.checks import CHECKS, DuplicateError, check_signature
 from xroad_lite.exchange.confidential import opened_body, veiled
 from xroad_lite.exchange.judgement import ACCEPTED, Judgement, Outcome, Receiving, Result, Verdict
+from xroad_lite.exchange.registries import UndecidedError, known_of
 
 _SIGNATURE = CHECKS.index(check_signature)
 
@@ -52,7 +53,9 @@ def read_again(
     as_then = replace(node, reads=lambda *_: reads, takes_prefix=lambda _: True)
     found = Judgement(token, salt, body, as_then)
     found.opened = parse_seal(token)
-    found.sender_snapshot = node.known.get(found.attributes.registry)
+    found.known = known_of(node, found.attributes.source)
+    if found.known is not None:
+        found.sender_snapshot = found.known.get(found.attributes.registry)
     if found.sender_snapshot is not None:
         found.agreement = found.sender_snapshot.agreement(found.attributes.agreement)
         found.plain = opened_body(found)

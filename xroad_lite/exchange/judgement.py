@@ -5,7 +5,7 @@ Holds values only; does not check anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -110,9 +110,9 @@ class Receiving:
     """This node at one moment: who it is, what it knows, and in which terms it reads.
 
     ``reads`` gives the IRI of the schema that a message is read as, from its type and, for a
-    reply, the id of the request; None for the message's own. ``never_published`` says that the
-    registry was asked and has no such snapshot. ``takes_prefix`` says of which types bodies may
-    have Confluent's wire prefix.
+    reply, the id of the request; None for the message's own. ``takes_prefix`` says of which types
+    bodies may have Confluent's wire prefix. ``trusted`` is what is known of other instances'
+    registries, by instance: which are trusted, this instance's own snapshot says.
     """
 
     me: str
@@ -121,10 +121,8 @@ class Receiving:
     memory: Memory
     reads: Callable[[str, str | None], str | None]
     max_body: int
-    never_published: Callable[[str], bool] = lambda _: False
     takes_prefix: Callable[[str], bool] = lambda _: False
-    refreshed: float = 0.0
-    """When the registry was last in reach, Unix seconds."""
+    trusted: Mapping[str, KnownSnapshots] = field(default_factory=dict)
     holder: Holder = NOBODY
     """Opens what was encrypted to this node, with its private keys."""
     proved_at: float | None = None
@@ -146,6 +144,8 @@ class Judgement:
     operation: str = ""
     agreement: Agreement | None = None
     request: OpenRequest | None = None
+    known: KnownSnapshots | None = None
+    """What is known of the registry of the sender's instance."""
     sender_snapshot: Snapshot | None = None
     schema: SchemaVersion | None = None
     plain: bytes | None = field(default=None, repr=False)
@@ -160,7 +160,9 @@ class Judgement:
     reads: str | None = None
     mapping: str | None = None
     missing: str | None = None
-    """The snapshot that must be fetched before this can be judged."""
+    """The snapshot that must be fetched, of the sender's registry, before this can be judged."""
+    behind: bool = False
+    """Whether this instance's own registry must be looked at anew before this can be judged."""
 
     @property
     def attributes(self) -> Attributes:

@@ -5,6 +5,7 @@ One message has one recipient, so a publication becomes as many messages as agre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,10 +18,12 @@ from xroad_lite.exchange.compiled import check_valid, compiled_schema
 from xroad_lite.exchange.confidential import encrypted
 from xroad_lite.exchange.judgement import NOBODY
 from xroad_lite.exchange.persons import named_persons, with_pseudonyms
+from xroad_lite.exchange.registries import is_common
 from xroad_lite.exchange.wire_prefix import wire_prefix
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import Signer
 from xroad_lite.registry import Agreement, SchemaVersion, Snapshot
+from xroad_lite.registry.trusted import instance_of
 from xroad_lite.schema import CompiledSchema
 from xroad_lite.schema.persons import Persons
 
@@ -70,9 +73,13 @@ def prepare(
     event_id: str,
     fresh_until: float | None = None,
     holder: Holder = NOBODY,
+    *,
+    trusted: Mapping[str, Snapshot] | None = None,
 ) -> list[Ready]:
     """One ready message per recipient; the first has the event's id as its own.
 
+    ``trusted`` are the newest snapshots of other instances: they have the types of those who are
+    asked there. They may be old, since each recipient's node has its own registry's word.
     ``RefusedError`` with the number of the check that every receiver would refuse it by: 2 when the
     registry known here has expired (at ``fresh_until``, if a time stamp said so), 6 without an
     agreement, 7 when a party has no key to encrypt to, 8 when the body breaks its schema.
@@ -87,19 +94,21 @@ def prepare(
             f"the registry known here expired at {times.to_text(expires)}",
             hint="publish a new snapshot, or bring the registry within reach",
         )
-    role = snapshot.role(draft.type)
+    trusted = trusted or {}
+    home = _home(draft, snapshot, trusted)
+    role = home.role(draft.type)
     if role is not None and now > role.expires + grace:
         raise RefusedError(2, "registry.role_expired", str(role))
     try:
-        version = _schema(draft, snapshot)
-        compiled = compiled_schema(snapshot, version)
+        version = _schema(draft, home)
+        compiled = compiled_schema(home, version)
         check_valid(compiled, version, draft.body)
         whole = compiled.encode(draft.body)
     except SchemaError as error:
         raise RefusedError(8, error.code, error.message, hint=error.hint) from None
     try:
         call = call_of(draft.type, draft.body, draft.recipient)
-        chosen = _agreements(draft, snapshot, me, now, call)
+        chosen = _agreements(draft, snapshot, me, now, call, trusted)
     except PolicyError as error:
         raise RefusedError(6, error.code, error.message, hint=error.hint) from None
     prefix = wire_prefix(version) if draft.confluent_prefix else b""
@@ -146,6 +155,15 @@ def seal_ready(ready: Ready, signer: Signer, *, sequence: int, now: float) -> Se
     return seal_values(values, ready.body, signer, issued_at=int(now))
 
 
+def _home(draft: Draft, snapshot: Snapshot, trusted: Mapping[str, Snapshot]) -> Snapshot:
+    """The snapshot that has the type: who asks another instance does it in that one's words."""
+    recipient = draft.recipient
+    own = recipient is None or snapshot.parties.is_own(recipient)
+    if own or draft.operation != policy.REQUEST or is_common(draft.type):
+        return snapshot
+    return trusted.get(instance_of(recipient or ""), snapshot)
+
+
 def _schema(draft: Draft, snapshot: Snapshot) -> SchemaVersion:
     version = snapshot.latest_schema(draft.type)
     if version is None:
@@ -158,16 +176,21 @@ def _schema(draft: Draft, snapshot: Snapshot) -> SchemaVersion:
 
 
 def _agreements(
-    draft: Draft, snapshot: Snapshot, me: str, now: float, call: policy.Call | None
+    draft: Draft,
+    snapshot: Snapshot,
+    me: str,
+    now: float,
+    call: policy.Call | None,
+    trusted: Mapping[str, Snapshot],
 ) -> list[tuple[str | None, str, str]]:
     """Recipient, agreement and purpose of each message that this draft becomes."""
     movement = policy.Movement(
         draft.operation, me, draft.recipient, draft.type, draft.purpose or "", now, call=call
     )
     if draft.agreement is not None:
-        policy.decide(snapshot, draft.agreement, movement)
+        policy.decide_all(snapshot, draft.agreement, movement, trusted)
         return [(draft.recipient, draft.agreement, draft.purpose or "")]
-    return policy.find(snapshot, movement, draft.purpose)
+    return policy.find(snapshot, movement, draft.purpose, trusted)
 
 
 def _common(

@@ -106,12 +106,15 @@ def outcome(
     return _leaf("outcome", at, entry=entry, outcome=result, attempts=attempts, error=error)
 
 
-def snapshot(at: float, registry: str, root: int | None = None) -> bytes:
+def snapshot(
+    at: float, registry: str, root: int | None = None, instance: str | None = None
+) -> bytes:
     """That this node adopted a registry snapshot, ``VERSION:SHA256``, under a version of the root.
 
+    ``instance`` is whose registry it is, where that is another instance's, which is trusted.
     What a time stamp proves to have been adopted then, nobody can forge today with an old key.
     """
-    return _leaf("snapshot", at, registry=registry, root=root)
+    return _leaf("snapshot", at, registry=registry, root=root, instance=instance)
 
 
 def erasure(at: float, entries: list[int], rule: str) -> bytes:

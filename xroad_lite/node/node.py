@@ -40,7 +40,7 @@ from xroad_lite.node.handling import Dispatcher, Handler, Subscription
 from xroad_lite.node.lock import take_lock, until_free
 from xroad_lite.node.message import Message
 from xroad_lite.node.receiving import Receiver
-from xroad_lite.node.registry_view import RegistryView
+from xroad_lite.node.registries import Registries
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.settings import Settings
 from xroad_lite.node.terms import Terms
@@ -92,7 +92,7 @@ class Node:
             self.store = Store(settings.path(settings.log))
             self._evidence = Evidence(settings, self.store, self.now(), self._talk)
             undo.callback(self._evidence.abandon)
-            self._registry = RegistryView(settings.registry_client(), self.store, self._clock())
+            self._registry = Registries(settings, self.store, self._clock())
             self._terms = Terms(self._registry, settings.path("vocabulary"))
             signer = self._keyring.signer(self._is_listed, self._clock())
             self._transport = open_transport(
@@ -379,7 +379,15 @@ class Node:
         self._evidence.check()
         now = self.now()
         known = self._registry.known
-        ready = prepare(draft, known.current, self._me, now, new_message_id(now), known.fresh_until)
+        ready = prepare(
+            draft,
+            known.current,
+            self._me,
+            now,
+            new_message_id(now),
+            known.fresh_until,
+            trusted=self._registry.trusted_now,
+        )
         check_own(known.current, self._me, self._sender.signer.chain, now)
         self._sender.check(ready)
         return ready
@@ -416,7 +424,7 @@ class Node:
             self._refresh(now)
             self._choose_key(now)
         else:
-            self._registry.collect()
+            self._registry.collect(now)
         if now - self._said >= _STATUS_SECONDS or now < self._said:
             self._said = now
             with self.store.transaction(durable=False):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from xroad_lite import times
 from xroad_lite.encryption import Holder
@@ -17,7 +18,7 @@ from xroad_lite.errors import EncryptionError, KeysError, LogError, RegistryErro
 from xroad_lite.exchange import Judgement, OpenRequest, Outcome, Receiving, read_again, receive
 from xroad_lite.keys import base64url
 from xroad_lite.messagelog import Inbox, Store, entries
-from xroad_lite.node.registry_view import RegistryView
+from xroad_lite.node.registries import Registries
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.terms import Terms
 from xroad_lite.policy import REPLY, REQUEST
@@ -47,7 +48,7 @@ class Receiver:
         self,
         store: Store,
         transport: Transport,
-        registry: RegistryView,
+        registry: Registries,
         sender: Sender,
         *,
         me: str,
@@ -141,7 +142,7 @@ class Receiver:
         """
         assert found.opened is not None
         certificate, source = found.opened.certificate, found.attributes.source
-        party = self._registry.current.party(source)
+        party = self._registry.party(source)
         listed = party is not None and party.certificate(certificate.sha256) is not None
         return f"{'' if listed else _STRANGER}{source} {certificate.thumbprint}"
 
@@ -173,8 +174,8 @@ class Receiver:
     def _judge(self, seal: bytes, salt: bytes, body: bytes, node: Receiving) -> Judgement:
         found = receive(seal, salt, body, node)
         undecided = found.verdict.outcome is Outcome.UNDECIDED
-        if undecided and found.missing and self._registry.fetch(found.missing, node.now):
-            found = receive(seal, salt, body, node)
+        if undecided and self._registry.learn(found, node.now):
+            found = receive(seal, salt, body, self.moment(node.now))
         return found
 
     def moment(self, now: float) -> Receiving:
@@ -186,9 +187,8 @@ class Receiver:
             memory=self,
             reads=self._terms.reads,
             max_body=self._max_body,
-            never_published=self._registry.never_published,
             takes_prefix=self._terms.takes_prefix,
-            refreshed=self._registry.refreshed,
+            trusted=self._registry.trusted,
             holder=self._holder(),
         )
 
@@ -200,12 +200,15 @@ class Receiver:
         entry, body = self._store.entry(index), self._store.body(index)
         if body is None:
             raise LogError("log.erased", f"the body of entry {index} was erased")
-        name = entry.attributes()["registry"]
-        if self._registry.known.get(name) is None and not self._registry.fetch(name, now):
-            raise RegistryError("registry.out_of_reach", f"the snapshot {name} cannot be read now")
-        seal = self._store.seal(index)
+        sealed = entry.attributes()
+        trusted = self._registry.reading(sealed["source"], sealed["registry"], now)
+        if trusted is None:
+            raise RegistryError(
+                "registry.out_of_reach", f"the snapshot {sealed['registry']} cannot be read now"
+            )
+        seal, node = self._store.seal(index), replace(self.moment(now), trusted=trusted)
         try:
-            return read_again(seal, *body, self.moment(now), entry.fields.get("reads"))
+            return read_again(seal, *body, node, entry.fields.get("reads"))
         except EncryptionError as error:  # it opened when it came: a key was taken away
             raise KeysError("keys.encryption", f"entry {index}: {error}", hint=error.hint) from None
 

@@ -1,7 +1,8 @@
-"""A node's view of the registry: what it adopted, logged, and still has to fetch.
+"""A node's view of one registry: what it adopted, logged, and still has to fetch.
 
 Does not decide what a missing snapshot means: check 2 does. An origin on the web is asked in a
-thread of its own, so that a slow one holds up nobody's messages.
+thread of its own, so that a slow one holds up nobody's messages. A node's own registry must be
+there when it starts; that of a trusted instance may come later.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from xroad_lite import times
 from xroad_lite.errors import RegistryError, XRoadError
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.registry import KnownSnapshots, RegistryClient, Snapshot, State
+from xroad_lite.registry.trusted import TrustedInstance
 
 _META, _META_ROOT = "registry", "registry_root"
 _ASK_AGAIN_SECONDS = 60.0
@@ -26,7 +28,7 @@ class _Errand:
 
     at: float
     names: list[str]
-    present: State
+    present: State | None
     state: State | None = None
     problem: str | None = None
     found: dict[str, Snapshot | None] = field(default_factory=dict)
@@ -37,28 +39,61 @@ class _Errand:
 class RegistryView:
     """Adopts newer snapshots, each with an entry in the log, and fetches the ones peers name."""
 
-    def __init__(self, client: RegistryClient, store: Store, now: float) -> None:
+    def __init__(
+        self,
+        client: RegistryClient,
+        store: Store,
+        now: float,
+        trusted: TrustedInstance | None = None,
+    ) -> None:
+        """``trusted`` is whose registry it is, of which nothing need be there yet; None for the
+        node's own: ``RegistryError`` when it cannot be had.
+        """
         self._client = client
         self._store = store
-        self._never_published: set[str] = set()
+        self._trusted = trusted
+        of = "" if trusted is None else f"@{client.mirror.path.name}"
+        self._meta, self._meta_root = f"{_META}{of}", f"{_META_ROOT}{of}"
         self._asked: dict[str, float] = {}
         self._wanted: list[str] = []
         self._errand: _Errand | None = None
+        self._state: State | None = None
+        self._known: KnownSnapshots | None = None
+        self.asked = now
+        """When it was last looked at, or tried to be, Unix seconds."""
         self.problem: str | None = None
         """Why the registry could not be refreshed, for people; None when all is well."""
-        self.refreshed = now
-        """When it last was in reach, Unix seconds."""
         kept = client.kept()
-        state = kept or client.update(now, None)
-        self._check_adopted(state)
-        client.keep(state)
-        self._state = state
-        self.known = KnownSnapshots(state.snapshot, again=kept is not None)
-        self.known.renew(state.fresh_until)
-        if store.meta(_META) != state.snapshot.name:
-            self._log(state.snapshot, now)
-        if kept is not None:
+        if kept is not None or trusted is None:
+            self._begin(kept or client.update(now, None), now, again=kept is not None)
+        if kept is not None or trusted is not None:
             self.refresh(now)
+
+    def _begin(self, state: State, now: float, *, again: bool) -> None:
+        self._check_instance(state.snapshot)
+        self._check_adopted(state)
+        known = KnownSnapshots(state.snapshot, again=again, read=self._read_again, refreshed=now)
+        self._client.keep(state)
+        self._state, self._known = state, known
+        known.renew(state.fresh_until)
+        self._log(state.snapshot, now)
+
+    @property
+    def known(self) -> KnownSnapshots:
+        """All that is known of it; ``RegistryError`` while nothing is."""
+        if self._known is None:
+            raise RegistryError("registry.out_of_reach", self.problem or "it was not fetched yet")
+        return self._known
+
+    @property
+    def ready(self) -> bool:
+        """Whether anything is known of it."""
+        return self._known is not None
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is asked over the web."""
+        return self._client.remote
 
     @property
     def current(self) -> Snapshot:
@@ -98,6 +133,7 @@ class RegistryView:
         True when a newer one was adopted.
         """
         if self._errand is None:
+            self.asked = now
             self._errand = _Errand(now, self._wanted, self._state)
             self._wanted = []
             if self._client.remote:
@@ -118,8 +154,9 @@ class RegistryView:
         self.problem = errand.problem
         for name, snapshot in errand.found.items():
             self._take_earlier(name, snapshot)
-        for version, published in errand.published.items():
-            self.known.note(version, published)
+        if self._known is not None:
+            for version, published in errand.published.items():
+                self._known.note(version, published)
         return adopted
 
     def fetch(self, name: str, now: float) -> bool:
@@ -134,11 +171,8 @@ class RegistryView:
         self._asked[name] = now
         self._wanted.append(name)
         self.refresh(now)
-        return self.known.get(name) is not None or self.never_published(name)
-
-    def never_published(self, name: str) -> bool:
-        """Whether the registry was asked for this snapshot and cannot ever have had it."""
-        return name in self._never_published
+        known = self._known
+        return known is not None and (known.get(name) is not None or known.never_published(name))
 
     def _run(self, errand: _Errand) -> None:
         try:
@@ -165,49 +199,68 @@ class RegistryView:
         state = errand.state
         if state is None:
             return False
-        adopts = state.snapshot is not self.current
+        adopts = self._known is None or state.snapshot is not self.current
         try:
-            if adopts:
+            if self._known is None:
+                self._begin(state, errand.at, again=False)
+            elif adopts:
                 self._adopt(state)
         except XRoadError as error:
             self._client.refuse(state.head, error)
             errand.problem = str(error)
             return False
         self.known.renew(state.fresh_until)
+        self.known.refreshed = errand.at
         self._client.keep(state)
         self._state = state
-        self.refreshed = errand.at
-        if self._store.meta(_META) != self.current.name:
-            self._log(self.current, errand.at)
+        self._log(self.current, errand.at)
         return adopts
 
     def _adopt(self, state: State) -> None:
-        snapshot = state.snapshot
+        snapshot, before = state.snapshot, self._state
+        assert before is not None
+        self._check_instance(snapshot)
         if snapshot.edition.root > self.current.edition.root:
             snapshot.check_succeeds(self.current)
-            self.known = KnownSnapshots(snapshot)  # a stolen key may have written what was before
+            # A stolen key may have written what was before.
+            self._known = KnownSnapshots(snapshot, read=self._read_again)
         else:
             self.known.adopt(snapshot)
-            for version, published in self._client.published(state, self._state).items():
+            for version, published in self._client.published(state, before).items():
                 self.known.note(version, published)
 
     def _take_earlier(self, name: str, snapshot: Snapshot | None) -> None:
+        if self._known is None:
+            return
         if snapshot is None:
-            if len(self._never_published) >= _REMEMBERED_NAMES:
-                self._never_published.clear()
-            self._never_published.add(name)
+            self._known.note_never(name)
             return
         try:
-            self.known.add(snapshot)
+            self._known.add(snapshot)
         except XRoadError as error:
             self.problem = str(error)
 
+    def _read_again(self, name: str) -> Snapshot | None:
+        return self._client.again(name, self._state)
+
+    def _check_instance(self, snapshot: Snapshot) -> None:
+        """A registry that is trusted as one instance's is not another's, and has not its names."""
+        if self._trusted is None:
+            return
+        got, wanted = snapshot.instance, self._trusted
+        if (got.instance, got.base) != (wanted.instance, wanted.base):
+            raise RegistryError(
+                "registry.other_instance",
+                f"the registry says that it is {got.instance}, {got.base}: "
+                f"{wanted.instance}, {wanted.base} is trusted",
+            )
+
     def _check_adopted(self, state: State) -> None:
         """What this node's log says that it adopted, the registry still has."""
-        adopted = self._store.meta(_META)
+        adopted = self._store.meta(self._meta)
         if adopted is None or adopted == state.snapshot.name:
             return
-        if state.head.root > int(self._store.meta(_META_ROOT) or "0"):
+        if state.head.root > int(self._store.meta(self._meta_root) or "0"):
             return
         if state.head.version < int(adopted.partition(":")[0]):
             raise RegistryError(
@@ -221,8 +274,11 @@ class RegistryView:
             )
 
     def _log(self, snapshot: Snapshot, now: float) -> None:
+        if self._store.meta(self._meta) == snapshot.name:
+            return
         root = snapshot.edition.root
+        instance = None if self._trusted is None else self._trusted.instance
         with self._store.transaction():
-            self._store.append(entries.snapshot(now, snapshot.name, root))
-            self._store.set_meta(_META, snapshot.name)
-            self._store.set_meta(_META_ROOT, str(root))
+            self._store.append(entries.snapshot(now, snapshot.name, root, instance))
+            self._store.set_meta(self._meta, snapshot.name)
+            self._store.set_meta(self._meta_root, str(root))

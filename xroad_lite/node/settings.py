@@ -65,6 +65,8 @@ class Settings(BaseModel):
     """Its digest, as the lead agency makes it known."""
     mirror: str = "registry"
     """The folder where what is adopted of the registry is kept."""
+    instances: dict[str, list[str]] = {}
+    """Where the registries of trusted instances are fetched from, where not as declared."""
     transport: str
     log: str = "log.sqlite3"
     log_key: str = "file:log-key.pem"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xroad_lite.errors import ConfigurationError
+from xroad_lite.errors import ConfigurationError, SemanticsError
 from xroad_lite.exchange import check_readable, give_vocabulary
-from xroad_lite.node.registry_view import RegistryView
+from xroad_lite.node.registries import Registries
 from xroad_lite.node.words import read_vocabulary
 from xroad_lite.registry import SchemaVersion
 
@@ -18,7 +18,7 @@ from xroad_lite.registry import SchemaVersion
 class Terms:
     """Schemas by subscription, and by the id of a question that waits for its answer."""
 
-    def __init__(self, registry: RegistryView, cache: Path) -> None:
+    def __init__(self, registry: Registries, cache: Path) -> None:
         self._registry = registry
         self._cache = cache
         self._reading: dict[str, str] = {}
@@ -53,14 +53,27 @@ class Terms:
         return type_ in self._prefixed
 
     def _readable(self, type_: str, reads: str) -> SchemaVersion:
-        target = self._target(reads)
-        source = self._registry.current.latest_schema(type_)
-        if source is None:
+        """The schema to read as, if some instance's ``type_`` can be read so.
+
+        What an instance will offer whose registry was not in reach yet, is seen when it comes.
+        """
+        target, current = self._target(reads), self._registry.current
+        asked = [current, *self._registry.trusted_now.values()]
+        sources = [one for one in (each.latest_schema(type_) for each in asked) if one is not None]
+        if not sources and not self._registry.awaited:
             raise ConfigurationError(
                 "config.subscription", f"the registry has no active schema for {type_}"
             )
-        if source.sha256 != target.sha256:
-            check_readable(self._registry.current, source, target)
+        problems = []
+        for source in sources:
+            try:
+                if source.sha256 != target.sha256:
+                    check_readable(current, source, target)
+                return target
+            except SemanticsError as error:
+                problems.append(error)
+        if problems and not self._registry.awaited:
+            raise problems[0]
         return target
 
     def _target(self, reads: str) -> SchemaVersion:

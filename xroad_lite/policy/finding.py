@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 
 from xroad_lite import strict_json
@@ -11,17 +12,23 @@ from xroad_lite.keys import base64url
 from xroad_lite.policy.deciding import decide
 from xroad_lite.policy.rules import REQUEST, Movement
 from xroad_lite.registry import Agreement, Snapshot
+from xroad_lite.registry.trusted import instance_of
 
 
 def find(
-    snapshot: Snapshot, movement: Movement, purpose: str | None
+    snapshot: Snapshot,
+    movement: Movement,
+    purpose: str | None,
+    trusted: Mapping[str, Snapshot] | None = None,
 ) -> list[tuple[str | None, str, str]]:
     """Recipient, agreement IRI and purpose, one each, under which a movement would be allowed.
 
     For a publication all consumers, of a group every one; for a request the one provider that the
-    movement names. A purpose may be left out where an agreement has only one. ``PolicyError`` when
-    nothing allows it, or when an agreement has several purposes and none was named.
+    movement names. A purpose may be left out where an agreement has only one. ``trusted`` are the
+    newest snapshots of other instances, which decide for their own. ``PolicyError`` when nothing
+    allows it, or when an agreement has several purposes and none was named.
     """
+    trusted = trusted or {}
     operation, provider = movement.operation, movement.sender
     if operation == REQUEST:
         provider = movement.recipient or ""
@@ -30,10 +37,10 @@ def find(
     agreements = snapshot.agreements_for(operation, provider, movement.type)
     for agreement in _near(snapshot, agreements, movement):
         iri = snapshot.agreement_iri(agreement)
-        for recipient in _recipients(snapshot, agreement, movement):
+        for recipient in _recipients(snapshot, agreement, movement, trusted):
             try:
                 chosen = purpose or _only_purpose(agreement)
-                decide(snapshot, iri, _with(movement, recipient, chosen))
+                decide_all(snapshot, iri, _with(movement, recipient, chosen), trusted)
             except PolicyError as error:
                 refusals.append(error)
             else:
@@ -57,23 +64,53 @@ def find(
     )
 
 
+def decide_all(
+    snapshot: Snapshot, iri: str, movement: Movement, trusted: Mapping[str, Snapshot]
+) -> Agreement:
+    """What the sender's snapshot decides, and that of the recipient's instance, if it is another.
+
+    ``PolicyError`` as ``decide``, and when nothing is known of that instance's registry yet.
+    """
+    agreement = decide(snapshot, iri, movement)
+    if movement.recipient is None or snapshot.parties.is_own(movement.recipient):
+        return agreement
+    theirs = trusted.get(instance_of(movement.recipient))
+    if theirs is None:
+        raise PolicyError(
+            "policy.unknown_instance",
+            f"the registry that has {movement.recipient} has not been in reach yet",
+            hint="see what is in the way: xroad-lite doctor",
+        )
+    if theirs.agreement_data(decide(theirs, iri, movement)) != snapshot.agreement_data(agreement):
+        raise PolicyError(
+            "policy.other_bytes",
+            f"{theirs.instance.instance} lists another file as {iri}",
+            hint="both registries list the very file that both parties have approved",
+        )
+    return agreement
+
+
 def _near(snapshot: Snapshot, agreements: list[Agreement], movement: Movement) -> list[Agreement]:
     """Those that can allow it; of a provider with thousands of consumers not all need be asked."""
     if movement.operation != REQUEST:
         return agreements
-    standing, sender = snapshot.parties.standing, movement.sender
-    mine = [one for one in agreements if one.consumer and sender in standing(one.consumer)]
+    stands_for, sender = snapshot.parties.stands_for, movement.sender
+    mine = [one for one in agreements if one.consumer and stands_for(one.consumer, sender)]
     return mine or agreements[:1]
 
 
 def _recipients(
-    snapshot: Snapshot, agreement: Agreement, movement: Movement
+    snapshot: Snapshot,
+    agreement: Agreement,
+    movement: Movement,
+    trusted: Mapping[str, Snapshot],
 ) -> list[str] | list[None] | list[str | None]:
     if movement.operation == REQUEST:
         return [movement.recipient]
     if agreement.consumer is None:
         return [None]
-    return sorted(snapshot.parties.standing(agreement.consumer) - {movement.sender})
+    of = trusted.get(instance_of(agreement.consumer), snapshot)
+    return sorted(of.parties.standing(agreement.consumer) - {movement.sender})
 
 
 def projection(agreement: Agreement, type_: str) -> str | None:

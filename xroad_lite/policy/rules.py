@@ -14,6 +14,7 @@ from xroad_lite.errors import PolicyError
 from xroad_lite.registry import Agreement, Snapshot, endpoints
 from xroad_lite.registry.agreements import Force
 from xroad_lite.registry.models import Endpoint, Maintenance
+from xroad_lite.registry.trusted import instance_of
 
 PUBLISH, REQUEST, REPLY, RECEIPT = "publish", "request", "reply", "receipt"
 ERROR_TYPE = "xroad.error"
@@ -81,12 +82,12 @@ class Case(NamedTuple):
 
     def are_parties(self, provider: str, consumer: str | None) -> bool:
         """Whether two subsystems stand under the agreement's parties, on these sides."""
-        agreement, standing = self.agreement, self.snapshot.parties.standing
-        if provider == consumer or provider not in standing(agreement.provider):
+        agreement, stands_for = self.agreement, self.snapshot.parties.stands_for
+        if provider == consumer or not stands_for(agreement.provider, provider):
             return False
         if consumer is None:
             return agreement.open
-        return agreement.consumer is not None and consumer in standing(agreement.consumer)
+        return agreement.consumer is not None and stands_for(agreement.consumer, consumer)
 
     def refuse(self, rule: str, message: str, hint: str = "") -> PolicyError:
         """The error by which a rule refuses."""
@@ -121,17 +122,30 @@ def parties(case: Case) -> str:
 
 
 def member(case: Case) -> str:
-    """Both are registered, and their members are not suspended."""
+    """Both are registered, and their members are not suspended; or another's, which is trusted."""
+    snapshot = case.snapshot
     for subsystem in filter(None, (case.provider, case.consumer)):
-        party = case.snapshot.party(subsystem)
-        if party is None or not party.active:
+        party = snapshot.party(subsystem)
+        if not snapshot.parties.is_own(subsystem):
+            if instance_of(subsystem) not in snapshot.trusted:
+                raise case.refuse(
+                    "untrusted_instance",
+                    f"{snapshot.instance.instance} does not trust the instance of {subsystem}",
+                )
+        elif party is None or not party.active:
             raise case.refuse("member", f"{subsystem} is suspended or not registered")
     return "its parties are registered and active"
 
 
 def type_(case: Case) -> str:
-    """It covers the message type; of a request also the service, of a reply what it answers."""
+    """It covers the message type; of a request also the service, of a reply what it answers.
+
+    What somebody of another instance offers, that one's registry says.
+    """
     movement = case.movement
+    asks = movement.operation in (REQUEST, REPLY)
+    if asks and not case.snapshot.parties.is_own(case.provider):
+        return f"what {case.provider} offers is its own instance's to say"
     allowed = _types(case)
     covered = ", ".join(sorted(allowed)) or "nothing"
     if movement.type not in allowed:

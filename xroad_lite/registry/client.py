@@ -144,6 +144,13 @@ class RegistryClient:
         head = history.find(name, since)
         return (None if head is None else self._load(head, present)), history
 
+    def again(self, name: str, present: State | None) -> Snapshot | None:
+        """A snapshot that was known here, from the mirror; None if it is there no more."""
+        try:
+            return self._load(self.mirror.head(name), present)
+        except RegistryError:
+            return None
+
     def read(self, path: str, limit: int, sha256: str | None = None) -> bytes:
         """From the mirror, or from an origin into the mirror (see ``metadata.Read``)."""
         try:
