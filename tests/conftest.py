@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import engine
+from quick_cli import quick_program
 
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import KeySigner
@@ -36,6 +38,13 @@ if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).
 
 NOW = 1_790_000_000
 """Unix seconds of tests that turn no clock: 21 September 2026."""
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for the PATH, whose ``xroad-lite`` runs without the time to start."""
+    with quick_program(tmp_path_factory.mktemp("bin")) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
