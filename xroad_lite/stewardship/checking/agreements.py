@@ -26,6 +26,7 @@ from xroad_lite.stewardship.checking.declared import Declared
 from xroad_lite.stewardship.checking.findings import Finding
 from xroad_lite.stewardship.checking.members import Names, check_party, check_type
 from xroad_lite.stewardship.checking.reading import Reading
+from xroad_lite.stewardship.checking.trusted import check_between
 from xroad_lite.stewardship.checking.wording import check_named
 from xroad_lite.stewardship.drafts import TODO
 
@@ -45,14 +46,17 @@ def check_agreements(reading: Reading) -> Iterator[Finding]:
         yield from _unwritten(path, agreement)
         yield from _parties(reading, path, agreement)
         yield from _period(reading, path, agreement)
+        own = reading.parties.is_own(agreement.provider)  # whose types they are
         for index, type_ in enumerate(agreement.types):
-            yield from check_type(reading, path, type_, ("types", index))
+            if own:
+                yield from check_type(reading, path, type_, ("types", index))
             if type_ in agreement.types[:index]:
                 message = f"{type_} is listed twice"
                 yield Finding(path, "registry.duplicate", message, "warning", at=("types", index))
         yield from _names(reading, path, agreement)
         yield from _services(reading, path, agreement)
-        for type_, pointers in agreement.fields_.items():
+        yield from check_between(reading, path, agreement)
+        for type_, pointers in agreement.fields_.items() if own else ():
             yield from _fields(reading, path, agreement, type_, pointers, declared)
     yield from _approvals(reading)
 
@@ -81,6 +85,7 @@ def _approvals(reading: Reading) -> Iterator[Finding]:
         reading.base,
         lambda one: reading.parties.approvers(one, lead),
         read=dict(reading.agreements),
+        bases={one.instance: one.base for _, one in reading.trusted},
     )
     for path, agreement in reading.agreements:
         for one in agreements.approvals(agreement):

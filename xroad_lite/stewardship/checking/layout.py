@@ -11,6 +11,7 @@ from typing import Final
 
 from xroad_lite.registry.models import Agreement, Document, Ending, Group, Member, Subject
 from xroad_lite.registry.source import ENDINGS
+from xroad_lite.registry.trusted import TrustedInstance
 from xroad_lite.stewardship.checking.findings import Finding
 
 SUBJECT: Final = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/subject\.yaml")
@@ -18,6 +19,7 @@ VERSION: Final = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/([1-9][0-9]{0,5}
 MODELS: Final[tuple[tuple[re.Pattern[str], type[Document]], ...]] = (
     (re.compile(r"members/.+\.yaml"), Member),
     (re.compile(r"groups/.+\.yaml"), Group),
+    (re.compile(r"trusted/.+\.yaml"), TrustedInstance),
     (re.compile(r"agreements/.+\.ended\.yaml"), Ending),
     (re.compile(r"agreements/(?!.+\.ended\.yaml).+\.yaml"), Agreement),
     (SUBJECT, Subject),
@@ -29,13 +31,13 @@ _READ: Final = (
     r"schemas/[a-z0-9-]+/[a-z0-9-]+/([1-9][0-9]{0,5}\.(json|avsc)|subject\.yaml|lint\.yaml)",
     r"schemas/[a-z0-9-]+/[a-z0-9-]+/examples/.+\.json",
     r"vocabularies/(.+\.(ttl|tsv)|purposes\.yaml)",
-    r"(members|groups|agreements)/.+\.yaml",
+    r"(members|groups|agreements|trusted)/.+\.yaml",
     r"agreements/.+\.yaml\.(provider|consumer)\.jws",
     r"(authorities|intermediates|crls|certificates|timestamping|services)/.+",
 )
 _KNOWN: Final = re.compile("|".join(f"(?:{one})" for one in _READ))
 _FOLDERS: Final = ("members", "agreements", "schemas", "vocabularies", "groups", "authorities",
-                   "crls", "services")  # fmt: skip
+                   "crls", "services", "trusted")  # fmt: skip
 _ALIKE: Final = {".yml": ".yaml", ".jsn": ".json", ".turtle": ".ttl", ".avro": ".avsc",
                  ".jsonld": ".ttl", ".csv": ".tsv", ".crt": ".pem", ".cer": ".pem"}  # fmt: skip
 _TALK: Final = re.compile(

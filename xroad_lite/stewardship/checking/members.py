@@ -11,6 +11,7 @@ from xroad_lite.registry.models import Group, Member, Service, Subsystem
 from xroad_lite.registry.yaml_values import Path
 from xroad_lite.stewardship.checking.findings import Finding
 from xroad_lite.stewardship.checking.reading import INSTANCE, Reading
+from xroad_lite.stewardship.checking.trusted import check_foreign_party
 from xroad_lite.stewardship.checking.wording import (
     check_contact,
     check_named,
@@ -169,16 +170,21 @@ def _members_of(reading: Reading, path: str, group: Group, at: Path) -> Iterator
     seen: set[str] = set()
     for index, one in enumerate(group.members):
         here: Path = (*at, "members", index)
-        yield from check_party(reading, path, one, here)
+        yield from check_party(reading, path, one, here, in_group=True)
         if one in seen:
             message = f"{one} is in the group {group.group} twice"
             yield Finding(path, "registry.duplicate", message, "warning", at=here)
         seen.add(one)
 
 
-def check_party(reading: Reading, path: str, party: str, at: Path) -> Iterator[Finding]:
-    """That a subsystem, member or group is registered."""
+def check_party(
+    reading: Reading, path: str, party: str, at: Path, *, in_group: bool = False
+) -> Iterator[Finding]:
+    """That a subsystem, member or group is registered, or of another instance that is trusted."""
     parties = reading.parties
+    if not parties.is_own(party):
+        yield from check_foreign_party(reading, path, party, at, in_group=in_group)
+        return
     if parties.knows(party) or _may_be_faulty(reading, party):
         return
     known = [*parties.subsystems, *parties.groups]

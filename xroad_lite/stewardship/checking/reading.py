@@ -23,6 +23,7 @@ from xroad_lite.registry.linking import linked
 from xroad_lite.registry.models import Document, Group, Subject
 from xroad_lite.registry.resources import SchemaResources
 from xroad_lite.registry.schema_ids import fingerprint
+from xroad_lite.registry.trusted import TrustedInstance
 from xroad_lite.stewardship.checking import layout
 from xroad_lite.stewardship.checking.findings import Finding
 
@@ -46,6 +47,7 @@ class Reading:
     members: tuple[tuple[str, Member], ...]
     groups: tuple[tuple[str, Group], ...]
     agreements: tuple[tuple[str, Agreement], ...]
+    trusted: tuple[tuple[str, TrustedInstance], ...]
     subjects: Mapping[str, tuple[str, Subject]]
     """By message type."""
     parties: Parties = field(repr=False)
@@ -71,6 +73,7 @@ class Reading:
         yield from self.members
         yield from self.groups
         yield from self.agreements
+        yield from self.trusted
         yield from self.subjects.values()
 
     @property
@@ -133,8 +136,13 @@ def read_all(files: Mapping[str, bytes], now: float, findings: list[Finding]) ->
         members=members,
         groups=groups,
         agreements=_of(found, Agreement),
+        trusted=_of(found, TrustedInstance),
         subjects=subjects,
-        parties=Parties((one for _, one in members), (one for _, one in groups)),
+        parties=Parties(
+            (one for _, one in members),
+            (one for _, one in groups),
+            instance.instance if instance else None,
+        ),
         base=base,
         resources={kind: _resources(kind, base, schemas, subjects) for kind in ENDINGS},
         faulty=frozenset(reader.faulty),
