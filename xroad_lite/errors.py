@@ -22,7 +22,7 @@ Misuse of the API is not in the tree: it stays TypeError, ValueError or RuntimeE
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class XRoadError(Exception):
@@ -126,6 +126,9 @@ class RejectedError(XRoadError):
 
 class RequestError(XRoadError):
     """A request that got no answer in time, or a sealed error as its answer."""
+
+    answer: dict[str, Any] | None = None
+    """The sealed error's body, where one came."""
 
 
 class ConfigurationError(XRoadError):

@@ -155,9 +155,26 @@ class Inbox:
             rows = [(index,) for index in indexes]
             self._store.many("UPDATE xl_inbox SET running = 1 WHERE idx = ?", rows)
 
+    def lend(self, index: int, until: float) -> int:
+        """Somebody outside has it ``until`` then; gives its attempts, those that ran out too."""
+        sql = (
+            "UPDATE xl_inbox SET attempts = attempts + (running = 3), running = 3, next_at = ?"
+            " WHERE idx = ? RETURNING attempts"
+        )
+        with self._store.transaction():
+            return int(self._store.query(sql, (until, index))[0][0])
+
+    def returned(self, index: int) -> None:
+        """Nobody has it any more, as if nobody had ever had it."""
+        self._store.execute("UPDATE xl_inbox SET running = 0, next_at = 0 WHERE idx = ?", (index,))
+
     def recover(self) -> None:
-        """After a start: what was running when the process ended is handled alone from now on."""
+        """After a start: what was running when the process ended is handled alone from now on.
+
+        What was lent is nobody's.
+        """
         self._store.execute("UPDATE xl_inbox SET running = 2 WHERE running = 1")
+        self._store.execute("UPDATE xl_inbox SET running = 0, next_at = 0 WHERE running = 3")
 
     def crashing(self, index: int) -> None:
         """Count a crash of a suspect before it runs; ``retry`` and ``done`` clear it."""

@@ -58,7 +58,9 @@ def read_answer(found: Judgement, index: int) -> Message:
     """The answer at log entry ``index``; ``RequestError`` ``request.refused`` for an error."""
     if found.attributes.type == ERROR_TYPE:
         error = found.value
-        raise RequestError("request.refused", f"{error['code']}: {error['message']}", hint="")
+        refused = RequestError("request.refused", f"{error['code']}: {error['message']}", hint="")
+        refused.answer = error
+        raise refused
     return Message(
         found.reading,
         found.value,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xroad_lite.errors import (
@@ -67,6 +67,8 @@ class Dispatcher:
         self.inbox.recover()
         self._any_dead = False
         self.subscriptions: dict[str, Subscription] = {}
+        self.asked: set[str] = set()
+        """Types of requests: their senders are told of a dead letter."""
 
     def pump(self, now: float) -> bool:
         """Handle what is due; True if there was anything."""
@@ -84,6 +86,32 @@ class Dispatcher:
             self.inbox.crashing(suspect.index)
             self._handle_all([suspect], now)
         return True
+
+    # for what is handled elsewhere: see ``desk``
+
+    def message(self, row: Incoming) -> Message:
+        """A message as one sees it who cannot publish with it."""
+        return replace(self._message(row, Effects(self._writer)), _effects=None)
+
+    def expired(self, row: Incoming, now: float) -> bool:
+        """Whether nobody waits for it any more; then the log says so."""
+        if row.expires is None or row.expires >= now:
+            return False
+        with self._store.transaction():
+            self._say(row, entries.EXPIRED, now)
+            self.inbox.done(row.index)
+        return True
+
+    def finished(self, row: Incoming, answer: Draft | None, now: float) -> None:
+        """It is handled, and this is its answer, if it has one."""
+        effects = Effects(self._writer)
+        if answer is not None:
+            effects.add(answer)
+        self._commit([(row, effects)], now)
+
+    def failed(self, row: Incoming, error: Exception, now: float) -> None:
+        """It could not be handled now: tried again later, or a dead letter."""
+        self._failed(row, error, now)
 
     def _handle_all(self, rows: list[Incoming], now: float) -> None:
         """Handlers run outside a transaction; their effects commit in groups."""
@@ -118,10 +146,7 @@ class Dispatcher:
 
     def _handle(self, row: Incoming, effects: Effects, now: float) -> bool:
         """Run the handler; False when the message needed none any more."""
-        if row.expires is not None and row.expires < now:
-            with self._store.transaction():
-                self._say(row, entries.EXPIRED, now)
-                self.inbox.done(row.index)
+        if self.expired(row, now):
             return False
         if row.crashes >= MAX_CRASHES:
             error = XRoadError(
@@ -207,7 +232,7 @@ class Dispatcher:
             self._store.append(entries.outcome(now, row.index, entries.DEAD, attempts, reason))
             self._store.count(entries.DEAD)
             self.inbox.bury(row.index, stored.code, stored.message[:1000])
-            if self.subscriptions[row.subscription].answers is not None:
+            if row.subscription in self.asked:
                 self._answer_error(self._judged(row.index), error)
 
     def _answer_error(self, found: Judgement, error: XRoadError) -> None:

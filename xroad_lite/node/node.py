@@ -34,6 +34,7 @@ from xroad_lite.identifiers import MessageType, SubsystemId, new_message_id
 from xroad_lite.messagelog import Store
 from xroad_lite.node.answers import answer_error, read_answer, refusal
 from xroad_lite.node.courier import Courier
+from xroad_lite.node.desk import Desk
 from xroad_lite.node.effects import Effects
 from xroad_lite.node.evidence import Evidence
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription
@@ -125,6 +126,17 @@ class Node:
             self._receiver.forget,
             lambda text: self._talk(text),
         )
+        self.desk = Desk(
+            self,
+            self._dispatcher,
+            self._receiver,
+            self._terms,
+            listen=self._listen,
+            wake=self._transport.wake,
+            is_asked=self._is_asked,
+            rests=lambda now: self._maintenance(now) is not None,
+        )
+        """For threads that neither run nor handle: the gateway's."""
         self._refreshed = self._purged = self._clock()
         self._said = 0.0
         self._complaint: str | None = None
@@ -173,6 +185,7 @@ class Node:
     def _release(self) -> None:
         if not self._released:
             self._released = True
+            self.desk.close()
             self._transport.close()
             self._evidence.close(self.now())
             self.store.close()
@@ -405,6 +418,8 @@ class Node:
             raise RuntimeError(f"there is a handler for {subscription.type} already")
         self._terms.subscribe(subscription.type, reads, confluent_prefix=confluent_prefix)
         self._dispatcher.subscriptions[subscription.type] = subscription
+        if subscription.answers is not None:
+            self._dispatcher.asked.add(subscription.type)
         self._listen(subscription.type)
 
     def _listen(self, lane: str) -> None:
@@ -432,7 +447,7 @@ class Node:
         if now - self._purged >= _PURGE_SECONDS:
             self._purged = now
             self._purge(now)
-        return self._sender.pump(now) | self._receiver.pump(now)
+        return self.desk.pump(now) | self._sender.pump(now) | self._receiver.pump(now)
 
     def _choose_key(self, now: float) -> None:
         """Seal with the newest key that the registry lists: a roll-over needs no restart."""
@@ -515,7 +530,10 @@ class Node:
         """Tell the sender of a request why it was refused, if an agreement covers an answer."""
         if found.attributes.inreplyto is not None:
             return
-        party = self._registry.current.party(self._me)
-        if party is None or party.service(found.attributes.type) is None:
+        if not self._is_asked(found.attributes.type):
             return
         answer_error(self, found, refusal(found.verdict))
+
+    def _is_asked(self, type_: str) -> bool:
+        party = self._registry.current.party(self._me)
+        return party is not None and party.service(type_) is not None

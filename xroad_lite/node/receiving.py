@@ -75,6 +75,8 @@ class Receiver:
         self.judged: OrderedDict[int, Judgement] = OrderedDict()
         """Judgements of late, by log entry, so that a handler need not translate again."""
         self._fresh_bytes = 0
+        self.answered: list[str] = []
+        """Ids of our requests that were answered of late, for whoever waits: see ``desk``."""
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """See ``exchange.Memory``."""
@@ -238,6 +240,7 @@ class Receiver:
             self._store.execute(
                 "UPDATE xl_requests SET reply = ? WHERE id = ?", (index, attributes.inreplyto)
             )
+            self.answered.append(attributes.inreplyto or "")
         else:
             expiry = attributes.expirytime
             expires = None if expiry is None else times.to_unix(expiry)

@@ -1,0 +1,218 @@
+"""The desk: other threads ask, publish, take and finish, and get futures."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from xroad_lite.errors import RefusedError, RejectedError, RequestError, XRoadError
+from xroad_lite.node import Message
+from xroad_lite.testing import BIRTH, CIVIL, TwoAgencies
+
+QUERY, ANSWER = "citizens.person-query", "citizens.person"
+ASKED = {"codigoPersonal": "EX-1"}
+PERSON = {
+    "codigoPersonal": "EX-1",
+    "identificadorNacimiento": "B-1",
+    "fechaNacimiento": "2026-03-14",
+    "apellidos": "Rojas",
+}
+
+
+def publish(two: TwoAgencies, *subjects: str | None) -> None:
+    """Births at Health, as many as subjects."""
+    for subject in subjects:
+        two.health.publish("health.birth", BIRTH, subject=subject)
+    two.settle()
+
+
+def take(two: TwoAgencies, type_: str = "health.birth", **more: Any) -> list[Message]:
+    """What is given out now."""
+    future = two.civil.desk.take(type_, **more)
+    two.settle()
+    if not future.done():
+        assert future.cancel()
+        two.settle()
+        return []
+    return future.result()
+
+
+def done(two: TwoAgencies, future: Future[Any]) -> Any:
+    """The result, once both nodes have worked."""
+    two.settle()
+    return future.result(timeout=0)
+
+
+def outcomes(two: TwoAgencies) -> list[str]:
+    """What the Civil Registry's log says of what became of messages."""
+    store = two.civil.store
+    found = [store.entry(index).fields for index in range(store.size)]
+    return [one["outcome"] for one in found if one["kind"] == "outcome"]
+
+
+def test_publications_share_a_transaction(two: TwoAgencies) -> None:
+    """Each has its id; one that is refused fails alone."""
+    two.civil.desk.hold("health.birth")
+    good = [two.health.desk.publish("health.birth", BIRTH) for _ in range(3)]
+    bad = two.health.desk.publish("health.birth", {"no": "birth"})
+    two.settle()
+    assert len({one.result() for one in good}) == 3
+    with pytest.raises(RefusedError):
+        bad.result()
+    assert len(take(two, limit=10)) == 3
+
+
+def test_who_waits_gets_what_comes_later(two: TwoAgencies) -> None:
+    """A taker may come first."""
+    two.civil.desk.hold("health.birth")
+    waiting = two.civil.desk.take("health.birth")
+    two.settle()
+    assert not waiting.done()
+    publish(two, "s-1")
+    (message,) = waiting.result(timeout=0)
+    assert (message.subject, message.attempt) == ("s-1", 1)
+    with pytest.raises(RuntimeError, match="only a message in its handler"):
+        message.publish("health.birth", BIRTH)
+
+
+def test_a_subject_is_out_once(two: TwoAgencies) -> None:
+    """The second of one source and subject waits until the first is finished."""
+    two.civil.desk.hold("health.birth")
+    publish(two, "s-1", "s-1", "s-2", None, None)
+    first = take(two, limit=10)
+    assert [one.subject for one in first] == ["s-1", "s-2", None, None]
+    assert take(two, limit=10) == []
+    done(two, two.civil.desk.finish(first[0].entry))
+    (second,) = take(two, limit=10)
+    assert second.subject == "s-1"
+    assert outcomes(two) == ["handled"]
+
+
+def test_a_lease_ends(two: TwoAgencies) -> None:
+    """What nobody finished in time is taken again, one attempt later; the late may still finish."""
+    two.civil.desk.hold("health.birth")
+    publish(two, "s-1")
+    (first,) = take(two, lease=10)
+    two.clock.turn(11)
+    (again,) = take(two, lease=10)
+    assert (again.id, again.attempt) == (first.id, 2)
+    done(two, two.civil.desk.finish(first.entry))
+    with pytest.raises(RequestError, match="is not out") as error:
+        done(two, two.civil.desk.finish(again.entry))
+    assert error.value.code == "request.not_taken"
+    two.clock.turn(11)
+    assert take(two) == []
+
+
+def test_what_is_given_back_was_never_taken(two: TwoAgencies) -> None:
+    """A client that went away before it read anything costs no attempt."""
+    two.civil.desk.hold("health.birth")
+    publish(two, "s-1")
+    (first,) = take(two)
+    done(two, two.civil.desk.give_back(first.entry))
+    assert take(two)[0].attempt == 1
+
+
+def test_a_failure_is_tried_again_and_then_buried(two: TwoAgencies) -> None:
+    """As if a handler had failed; a rejected one is a dead letter at once."""
+    two.civil.desk.hold("health.birth")
+    publish(two, "s-1")
+    (first,) = take(two)
+    done(two, two.civil.desk.fail(first.entry, XRoadError("client.busy", "not now")))
+    assert take(two) == []
+    two.clock.turn(60)
+    (again,) = take(two)
+    assert again.attempt == 2
+    done(two, two.civil.desk.fail(again.entry, RejectedError("client.never", "not a birth")))
+    two.clock.turn(600)
+    assert take(two) == []
+    (letter,) = two.civil._receiver.inbox.dead_letters()
+    assert (letter.code, letter.attempts) == ("client.never", 2)
+
+
+def test_a_question_is_answered_from_outside(two: TwoAgencies) -> None:
+    """Asked and answered by futures, under the same checks as by handlers."""
+    two.civil.desk.hold(QUERY)
+    answer = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=30, issue="case-7")
+    (asked,) = take(two, QUERY)
+    assert asked.attributes.issue == "case-7"
+    done(two, two.civil.desk.finish(asked.entry, PERSON, type=ANSWER))
+    assert answer.result(timeout=0).body == PERSON
+
+
+def test_a_wrong_answer_leaves_the_question_open(two: TwoAgencies) -> None:
+    """What breaks the schema is refused here, and a right one may follow."""
+    two.civil.desk.hold(QUERY)
+    answer = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=30)
+    (asked,) = take(two, QUERY)
+    with pytest.raises(RefusedError):
+        done(two, two.civil.desk.finish(asked.entry, {"no": "person"}, type=ANSWER))
+    error = {"code": "person.unknown", "message": "nobody has this code"}
+    done(two, two.civil.desk.finish(asked.entry, error, type="xroad.error"))
+    with pytest.raises(RequestError) as refused:
+        answer.result(timeout=0)
+    assert refused.value.answer == error
+
+
+def test_a_question_ends(two: TwoAgencies) -> None:
+    """Without an answer its asker is told; a late taker gets nothing, and the log says so."""
+    two.civil.desk.hold(QUERY)
+    answer = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=5)
+    two.settle()
+    two.clock.turn(6)
+    with pytest.raises(RequestError) as late:
+        done(two, answer)
+    assert late.value.code == "request.timeout"
+    assert take(two, QUERY) == []
+    assert outcomes(two) == ["expired"]
+
+
+def test_a_question_that_is_refused_here_is_never_sent(two: TwoAgencies) -> None:
+    """The asker gets the check's error at once."""
+    answer = two.health.desk.ask(CIVIL, QUERY, {"no": "question"}, timeout=5)
+    with pytest.raises(RefusedError):
+        done(two, answer)
+
+
+def test_who_asks_and_goes_away_harms_nobody(two: TwoAgencies) -> None:
+    """A cancelled future is passed over when its answer comes."""
+    two.civil.desk.hold(QUERY)
+    gone = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=30)
+    here = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=30)
+    asked = take(two, QUERY, limit=2)
+    assert gone.cancel()
+    for one in asked:
+        done(two, two.civil.desk.finish(one.entry, PERSON, type=ANSWER))
+    assert here.result(timeout=0).body == PERSON
+
+
+def test_what_was_out_when_the_node_ended_is_taken_again(two: TwoAgencies) -> None:
+    """After a start nobody has anything; nothing is taken for the end of the process."""
+    two.civil.desk.hold("health.birth")
+    publish(two, "s-1")
+    take(two, lease=3600)
+    two.civil._receiver.inbox.recover()
+    (again,) = take(two)
+    assert again.attempt == 1
+
+
+def test_who_waits_is_told_that_the_node_closes(two: TwoAgencies) -> None:
+    """No future stays open for ever."""
+    two.civil.desk.hold("health.birth")
+    waiting = two.civil.desk.take("health.birth")
+    two.settle()
+    late = two.civil.desk.take("health.birth")
+    asked = two.civil.desk.publish("health.birth", BIRTH)
+    two.civil.close()
+    for future in (waiting, late, asked):
+        with pytest.raises(RequestError, match="closing"):
+            future.result(timeout=0)
+
+
+def test_a_type_has_a_handler_or_is_held(two: TwoAgencies) -> None:
+    """Nobody's messages go two ways."""
+    two.civil.subscribe("health.birth")(lambda message: None)
+    with pytest.raises(RuntimeError, match="there is a handler"):
+        two.civil.desk.hold("health.birth")

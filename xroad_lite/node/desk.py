@@ -1,0 +1,344 @@
+"""A node's desk: what others than handlers say, ask, take and finish, from any thread, as futures.
+
+Orders are done by the node's own thread, many in one transaction, so that hundreds of callers share
+one write to the disk; a future is done when its order is on disk. Does not wait for anybody.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from xroad_lite.errors import LogError, RequestError, XRoadError
+from xroad_lite.exchange import Draft
+from xroad_lite.identifiers import MessageType, SubsystemId
+from xroad_lite.messagelog import Incoming
+from xroad_lite.node.answers import read_answer, reply_draft
+from xroad_lite.node.effects import Effects, Writer
+from xroad_lite.node.handling import Dispatcher
+from xroad_lite.node.message import Message
+from xroad_lite.node.receiving import Receiver
+from xroad_lite.node.terms import Terms
+from xroad_lite.policy import REQUEST
+from xroad_lite.transports import REPLIES
+
+T = TypeVar("T")
+_GROUP = 256
+"""How many orders share a transaction; all wait for the last."""
+
+
+@dataclass(slots=True)
+class _Order:
+    """What is to be done, by the node's thread, inside a transaction."""
+
+    work: Callable[[float], Any]
+    durable: bool
+    future: Future[Any] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class _Taker:
+    """Somebody who waits for messages of a type."""
+
+    limit: int
+    lease: float
+    future: Future[list[Message]] = field(default_factory=Future)
+
+
+class Desk:
+    """``node.desk``. All methods may be called from any thread but from inside a handler."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        dispatcher: Dispatcher,
+        receiver: Receiver,
+        terms: Terms,
+        *,
+        listen: Callable[[str], None],
+        wake: Callable[[], None],
+        is_asked: Callable[[str], bool],
+        rests: Callable[[float], bool],
+    ) -> None:
+        """``is_asked`` tells a type that asks a service; ``rests`` when what came must wait."""
+        self._writer = writer
+        self._store = writer.store
+        self._dispatcher = dispatcher
+        self._receiver = receiver
+        self._terms = terms
+        self._listen = listen
+        self._wake = wake
+        self._is_asked = is_asked
+        self._rests = rests
+        self._orders: deque[_Order] = deque()
+        self._takers: dict[str, deque[_Taker]] = {}
+        self._held: set[str] = set()
+        self._lent: dict[int, Incoming] = {}
+        self._asked: dict[str, Future[Message]] = {}
+        self._ends: list[tuple[float, str]] = []
+
+    # from any thread
+
+    def publish(self, type: str, body: Any, **options: Any) -> Future[str]:
+        """Publish one event; see ``Effects.publish``."""
+
+        def work(_: float) -> str:
+            effects = Effects(self._writer)
+            event = effects.publish(type, body, **options)
+            effects.write()
+            return event
+
+        return self._soon(work)
+
+    def ask(
+        self,
+        recipient: str,
+        type: str,
+        body: Any,
+        *,
+        timeout: float,
+        reads: str | None = None,
+        **attributes: Any,
+    ) -> Future[Message]:
+        """Ask ``recipient``; done when its answer is here, or after ``timeout`` seconds.
+
+        Arguments and errors are those of ``Node.request``.
+        """
+        self._listen(REPLIES)
+        answer: Future[Message] = Future()
+
+        def work(now: float) -> None:
+            effects = Effects(self._writer)
+            draft = Draft(
+                operation=REQUEST,
+                type=type,
+                body=body,
+                recipient=str(SubsystemId.parse(recipient)),
+                expires=now + timeout,
+                **attributes,
+            )
+            message_id = effects.add(draft)
+            self._terms.ask(message_id, reads)
+            effects.write()
+            self._asked[message_id] = answer
+            heapq.heappush(self._ends, (now + timeout, message_id))
+
+        self._soon(work).add_done_callback(lambda done: _fail_too(done, answer))
+        return answer
+
+    def hold(self, type: str, *, reads: str | None = None) -> None:
+        """Receive messages of ``type`` from now on, and keep them for ``take``.
+
+        ``reads`` is as in ``Node.subscribe``. Once is enough; ``RuntimeError`` if a handler has it.
+        """
+        type = str(MessageType.parse(type))
+        if type in self._dispatcher.subscriptions:
+            raise RuntimeError(f"there is a handler for {type}: its messages are not taken")
+        if type not in self._held:
+            self._terms.subscribe(type, reads, confluent_prefix=False)
+            self._held.add(type)
+            if self._is_asked(type):
+                self._dispatcher.asked.add(type)
+            self._listen(type)
+
+    def take(self, type: str, *, limit: int = 1, lease: float = 60.0) -> Future[list[Message]]:
+        """The next messages of a type that is held, at least one; done when there is one.
+
+        They are the caller's for ``lease`` seconds: what is not finished by then is taken again,
+        its ``attempt`` one higher. No two of one source and subject are out at the same time.
+        Cancel the future to wait no more.
+        """
+        taker = _Taker(limit, lease)
+        queued = self._soon(lambda _: self._takers.setdefault(type, deque()).append(taker), False)
+        queued.add_done_callback(lambda done: _fail_too(done, taker.future))
+        return taker.future
+
+    def finish(self, entry: int, answer: Any = None, *, type: str | None = None) -> Future[None]:
+        """Log that a message that was taken is handled; with ``type`` send ``answer`` too.
+
+        ``type`` is that of the answer to a request. ``RequestError`` ``request.not_taken`` when
+        nobody has the message, or it was finished before.
+        """
+
+        def work(now: float) -> None:
+            row, draft = self._row(entry), None
+            if type is not None:
+                draft = reply_draft(self._receiver.judgement(entry, now), type, answer)
+            self._dispatcher.finished(row, draft, now)
+            del self._lent[entry]
+
+        return self._soon(work)
+
+    def fail(self, entry: int, error: XRoadError) -> Future[None]:
+        """Give a message back as a failing handler does: tried again later, then a dead letter.
+
+        ``RejectedError`` makes it a dead letter at once.
+        """
+
+        def work(now: float) -> None:
+            row = self._row(entry)
+            self._dispatcher.failed(row, error, now)
+            del self._lent[entry]
+
+        return self._soon(work)
+
+    def give_back(self, entry: int) -> Future[None]:
+        """Let a message be taken again at once, as if nobody had taken it."""
+
+        def work(_: float) -> None:
+            self._dispatcher.inbox.returned(self._row(entry).index)
+            del self._lent[entry]
+
+        return self._soon(work, False)
+
+    def do(self, work: Callable[[float], T]) -> Future[T]:
+        """Anything else that needs the node's thread; it gets the time, and changes nothing."""
+        return self._soon(work, False)
+
+    def _soon(self, work: Callable[[float], T], durable: bool = True) -> Future[T]:
+        order = _Order(work, durable)
+        self._orders.append(order)
+        self._wake()
+        return order.future
+
+    # by the node's thread
+
+    def pump(self, now: float) -> bool:
+        """Do what was ordered, and give out what came; True if there was anything."""
+        orders = [self._orders.popleft() for _ in range(min(_GROUP, len(self._orders)))]
+        orders = [one for one in orders if one.future.set_running_or_notify_cancel()]
+        if orders:
+            self._do(orders, now)
+        gave = self._tell_answers(now)
+        return bool(orders) or self._give_out(now) or gave
+
+    def close(self) -> None:
+        """End all that wait: the node is closing."""
+        ended = RequestError("request.closed", "the node is closing")
+        waiting = [one.future for one in self._orders]
+        waiting += [one.future for takers in self._takers.values() for one in takers]
+        for future in (*waiting, *self._asked.values()):
+            if future.running() or future.set_running_or_notify_cancel():
+                future.set_exception(ended)
+        self._orders.clear()
+        self._takers.clear()
+        self._asked.clear()
+
+    def _do(self, orders: list[_Order], now: float) -> None:
+        try:
+            with self._store.transaction(durable=any(one.durable for one in orders)):
+                outcomes = [(one, *_outcome(one.work, now)) for one in orders]
+        except BaseException as error:
+            for one in orders:
+                one.future.set_exception(error)
+            raise
+        for one, result, failure in outcomes:
+            if failure is None:
+                one.future.set_result(result)
+            else:
+                one.future.set_exception(failure)
+
+    def _tell_answers(self, now: float) -> bool:
+        answered, self._receiver.answered = self._receiver.answered, []
+        for message_id in answered:
+            rows = self._store.query("SELECT reply FROM xl_requests WHERE id = ?", (message_id,))
+            if rows and rows[0][0] is not None and message_id in self._asked:
+                self._terms.asked(message_id)
+                _settle(self._asked.pop(message_id), partial(self._answer, rows[0][0], now))
+        while self._ends and self._ends[0][0] < now:
+            _, message_id = heapq.heappop(self._ends)
+            if message_id in self._asked:
+                self._terms.asked(message_id)
+                _settle(self._asked.pop(message_id), partial(_late, message_id))
+        return bool(answered)
+
+    def _answer(self, index: int, now: float) -> Message:
+        try:
+            return read_answer(self._receiver.judgement(index, now), index)
+        finally:
+            self._receiver.forget(index)
+
+    def _give_out(self, now: float) -> bool:
+        gave = False
+        for type_, takers in self._takers.items():
+            while takers and takers[0].future.cancelled():
+                takers.popleft()
+            if takers and not self._rests(now):
+                gave |= self._give(type_, takers, now)
+        return gave
+
+    def _give(self, type_: str, takers: deque[_Taker], now: float) -> bool:
+        """Lend what is due, to one taker after the other."""
+        wanted = min(_GROUP, sum(one.limit for one in takers))
+        due = _first_of_each_order(self._dispatcher.inbox.due(now, wanted, (type_,)))
+        if not due:
+            return False
+        with self._store.transaction(durable=False):
+            due = [row for row in due if not self._dispatcher.expired(row, now)]
+            while due and takers:
+                taker = takers.popleft()
+                if taker.future.set_running_or_notify_cancel():
+                    rows, due = due[: taker.limit], due[taker.limit :]
+                    taker.future.set_result([self._lend(row, now + taker.lease) for row in rows])
+        return True
+
+    def _lend(self, row: Incoming, until: float) -> Message:
+        row = replace(row, attempts=self._dispatcher.inbox.lend(row.index, until))
+        self._lent[row.index] = row
+        return self._dispatcher.message(row)
+
+    def _row(self, entry: int) -> Incoming:
+        row = self._lent.get(entry)
+        if row is None:
+            raise RequestError(
+                "request.not_taken",
+                f"the message of log entry {entry} is not out: it was finished, or never taken",
+                hint="take it again",
+            )
+        return row
+
+
+def _outcome(work: Callable[[float], Any], now: float) -> tuple[Any, BaseException | None]:
+    """Whatever an order raises is its caller's; what the store raises is everybody's."""
+    try:
+        return work(now), None
+    except LogError:
+        raise
+    except Exception as error:  # noqa: BLE001  its caller gets it from the future
+        return None, error
+
+
+def _settle(future: Future[T], read: Callable[[], T]) -> None:
+    """Give a future its result or error, unless nobody waits for it any more."""
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(read())
+        except XRoadError as error:
+            future.set_exception(error)
+
+
+def _fail_too(done: Future[Any], waiting: Future[Any]) -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None and waiting.set_running_or_notify_cancel():
+        waiting.set_exception(error)
+
+
+def _late(message_id: str) -> Message:
+    raise RequestError(
+        "request.timeout",
+        f"no answer in time to the request {message_id}",
+        hint="see with: xroad-lite status whether it was sent; then ask again",
+    )
+
+
+def _first_of_each_order(rows: list[Incoming]) -> list[Incoming]:
+    found: dict[object, Incoming] = {}
+    for row in rows:
+        key = row.index if row.subject is None else (row.source, row.subject)
+        found.setdefault(key, row)
+    return list(found.values())
