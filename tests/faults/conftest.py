@@ -20,7 +20,7 @@ from xroad_lite.transports.rabbitmq.administration import declare
 from xroad_lite.transports.rabbitmq.topology import plan
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker that these tests alone use, one after the other, so that each may kill it."""
     if not installed():
