@@ -69,15 +69,19 @@ class TwoAgencies:
 
 
 def two_agency_instance(
-    folder: Path, *, now: float, transport: str | None = None
+    folder: Path, *, now: float, transport: str | None = None, name: str = "DEMO"
 ) -> DevelopmentInstance:
-    """Build and publish the instance of ``two_agencies`` in a folder."""
+    """Build and publish the instance of ``two_agencies`` in a folder, under another name if given.
+
+    Its subsystems are then ``named(HEALTH, name)`` and ``named(CIVIL, name)``.
+    """
     options = {} if transport is None else {"transport": transport}
-    instance = DevelopmentInstance(folder, now=now, **options)
+    instance = DevelopmentInstance(folder, now=now, instance=name, **options)
+    health, civil = named(HEALTH, name), named(CIVIL, name)
     instance.add_bundled()
-    instance.add_subsystem(HEALTH, title={"en": "Births", "es": "Nacimientos"})
+    instance.add_subsystem(health, title={"en": "Births", "es": "Nacimientos"})
     instance.add_subsystem(
-        CIVIL,
+        civil,
         title={"en": "Civil Registry", "es": "Registro Civil"},
         services=[
             {
@@ -88,12 +92,12 @@ def two_agency_instance(
         ],
     )
     for owner in ("WELFARE", "TAX", "LEAD"):
-        instance.add_subsystem(f"DEMO/GOV/{owner}/office", title={"en": owner.title()})
+        instance.add_subsystem(named(f"DEMO/GOV/{owner}/office", name), title={"en": owner.title()})
     law = {"title": {"en": "Registration of births"}, "basis": {"en": "Civil Registration Act"}}
     instance.add_agreement(
         "births",
-        provider=HEALTH,
-        consumer=CIVIL,
+        provider=health,
+        consumer=civil,
         operation="publish",
         types=["health.birth"],
         purposes=[PURPOSE],
@@ -102,8 +106,8 @@ def two_agency_instance(
     )
     instance.add_agreement(
         "persons",
-        provider=CIVIL,
-        consumer=HEALTH,
+        provider=civil,
+        consumer=health,
         operation="request",
         types=["citizens.person-query"],
         purposes=[PURPOSE],
@@ -112,6 +116,11 @@ def two_agency_instance(
     )
     instance.publish(now)
     return instance
+
+
+def named(subsystem: str, instance: str) -> str:
+    """The subsystem of another instance with the same name there."""
+    return f"{instance}/{subsystem.partition('/')[2]}"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from xroad_lite.cli import (
     schema_checks,
     schema_pages,
     serve,
+    trust,
     vocab_check,
     vocab_explain,
     vocab_map,

@@ -59,6 +59,7 @@ handler. The keys in `instance/keys` sign the registry: they are for development
 @output.command
 def init(
     folder: Annotated[Path, typer.Argument(help="A new folder for the project.")],
+    instance: Annotated[str, typer.Option(help="The name of its instance.")] = "DEMO",
     json: options.Json = False,
 ) -> None:
     """Make an adapter project that runs: a small instance, two nodes, and a handler."""
@@ -70,7 +71,7 @@ def init(
             "config.init", f"{folder} is not empty", hint="give the name of a new folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    two_agency_instance(folder / "instance", now=time.time())
+    two_agency_instance(folder / "instance", now=time.time(), name=instance)
     (folder / "adapter.py").write_text(ADAPTER)
     (folder / "README.md").write_text(README)
     (folder / "birth.json").write_bytes(strict_json.dumps(BIRTH) + b"\n")

@@ -79,8 +79,10 @@ class DevelopmentInstance:
 
     def add_bundled(self) -> None:
         """Take in the schemas and vocabularies that come with this package."""
+        owner = f"owner: {self.instance}/".encode()
         for path, data in bundled_files().items():
-            self._write(path, data)
+            own = path.endswith("/subject.yaml")
+            self._write(path, data.replace(b"owner: DEMO/", owner) if own else data)
 
     def add_subsystem(
         self,
