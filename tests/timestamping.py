@@ -1,8 +1,12 @@
-"""A time-stamping authority for one test run, which openssl keeps; holds no test."""
+"""Time-stamping authorities for one test run, which openssl keeps, over HTTP; holds no test."""
 
 from __future__ import annotations
 
 import subprocess
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 _CONFIG = """
@@ -43,6 +47,7 @@ class TestAuthority:
 
     def __init__(self, folder: Path, *, name: str = "Test TSA", purpose: str = "timeStamping"):
         folder.mkdir(parents=True)
+        self._alone = threading.Lock()
         self._folder = folder
         self._config = folder / "openssl.cnf"
         self._config.write_text(_CONFIG.format(folder=folder, name=name, purpose=purpose))
@@ -62,9 +67,10 @@ class TestAuthority:
 
     def answer(self, query: bytes) -> bytes:
         """The answer to a query, DER."""
-        (self._folder / "query.tsq").write_bytes(query)
-        self._run("ts", "-reply", "-queryfile", "query.tsq", "-out", "answer.tsr")
-        return (self._folder / "answer.tsr").read_bytes()
+        with self._alone:
+            (self._folder / "query.tsq").write_bytes(query)
+            self._run("ts", "-reply", "-queryfile", "query.tsq", "-out", "answer.tsr")
+            return (self._folder / "answer.tsr").read_bytes()
 
     def _run(self, command: str, *words: str) -> None:
         configured = [] if command == "x509" else ["-config", str(self._config)]
@@ -72,3 +78,64 @@ class TestAuthority:
             ["openssl", command, *words, *configured],
             cwd=self._folder, check=True, capture_output=True, timeout=30,
         )  # fmt: skip
+
+
+class StampingServer:
+    """An authority over HTTP on loopback, that can be made to misbehave; ``url`` names it."""
+
+    def __init__(self, authority: TestAuthority) -> None:
+        self.authority = authority
+        self.behaviour = "well"
+        """well, away (503), moved, endless, garbage, or slow."""
+        self.asked = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                outer.asked += 1
+                query = self.rfile.read(int(self.headers["Content-Length"]))
+                outer._answer(self, query)
+
+            def do_GET(self) -> None:
+                found = outer.files.get(self.path)
+                self.send_response(200 if found else 404)
+                self.end_headers()
+                self.wfile.write(found or b"")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.files: dict[str, bytes] = {}
+        """What a GET finds, by path: lists of revocations."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/stamp"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def _answer(self, handler: BaseHTTPRequestHandler, query: bytes) -> None:
+        codes = {"away": 503, "moved": 302}
+        handler.send_response(codes.get(self.behaviour, 200))
+        handler.send_header("Content-Type", "application/timestamp-reply")
+        if self.behaviour == "moved":
+            handler.send_header("Location", self.url)
+        handler.end_headers()
+        with suppress(OSError):  # the asker has gone
+            if self.behaviour == "well":
+                handler.wfile.write(self.authority.answer(query))
+            elif self.behaviour == "garbage":
+                handler.wfile.write(b"\x30\x03\x02\x01\x00")
+            elif self.behaviour == "endless":
+                while True:
+                    handler.wfile.write(b"x" * 65_536)
+            elif self.behaviour == "slow":
+                for _ in range(3000):
+                    handler.wfile.write(b"x")
+                    handler.wfile.flush()
+                    time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -123,6 +123,16 @@ def stamped_at(token: bytes) -> float:
     return _wrapped(token).tst_info.gen_time.timestamp()
 
 
+def certificates(token: bytes) -> tuple[bytes, ...]:
+    """The certificates in a token, DER, the stamping one first; ``TimestampError`` if malformed."""
+    response = _wrapped(token)
+    try:
+        signer = _signer(response)
+    except ValueError as error:
+        raise TimestampError("timestamp.malformed", str(error)) from None
+    return (signer, *sorted(response.signed_data.certificates - {signer}))
+
+
 def _check_imprint(algorithm: x509.ObjectIdentifier, imprint: bytes, digest: bytes) -> None:
     if algorithm != _SHA256:
         raise TimestampError(

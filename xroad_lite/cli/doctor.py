@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from xroad_lite import times
 from xroad_lite.cli import options, output
+from xroad_lite.cli.doctor_log import log_rows
 from xroad_lite.errors import XRoadError
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ def _node(folder: Path) -> Iterator[_Row]:
         "" if listed else "add it to the member's certificates, then registry publish",
     )
     yield from _revocation_lists(snapshot)
+    for one in log_rows(settings, snapshot, folder):
+        yield _Row(*one)
 
 
 def _party(settings: Settings) -> Party | None:

@@ -1,4 +1,4 @@
-"""What a node does so that its log can be proved to others: today, checkpoints.
+"""What a node does so that its log can be proved to others: checkpoints, and stamps over them.
 
 Does not judge or carry messages; without a key for the log it does nothing.
 """
@@ -15,12 +15,14 @@ from xroad_lite.messagelog.log_keys import LogKeys
 from xroad_lite.messagelog.trusted import TrustedStore
 from xroad_lite.node.checkpointing import NAME, Checkpointing
 from xroad_lite.node.settings import Settings
+from xroad_lite.node.stamping import Stamping
+from xroad_lite.registry import Snapshot
 
 Listed = Callable[[str], bool]
 
 
 class Evidence:
-    """The checkpoints of one open log; ``pump`` moves on what is due."""
+    """The checkpoints and time stamps of one open log; ``pump`` moves on what is due."""
 
     def __init__(
         self, settings: Settings, store: Store, now: float, talk: Callable[[str], object]
@@ -28,6 +30,7 @@ class Evidence:
         """``LogError`` when the log is not the one that was signed last, or is kept by another."""
         self._keys = log_keys(settings)
         self.checkpoints: Checkpointing | None = None
+        self.stamps: Stamping | None = None
         folder = settings.path(settings.trusted)
         signer = self._keys.signer(lambda _: False)
         if signer is not None:
@@ -41,6 +44,7 @@ class Evidence:
                 now=now,
                 talk=talk,
             )
+            self.stamps = Stamping(store, self.checkpoints, settings.stamps, talk)
         elif TrustedStore(folder / NAME).read() is not None:
             raise LogError(
                 "log.no_key",
@@ -55,19 +59,24 @@ class Evidence:
         if self.checkpoints is not None and signer is not None:
             self.checkpoints.signer = signer
 
-    def pump(self, now: float) -> None:
+    def pump(self, snapshot: Snapshot, now: float) -> None:
         """Do what is due; ``LogError`` when another process may keep this log."""
-        if self.checkpoints is not None:
+        if self.checkpoints is not None and self.stamps is not None:
             self.checkpoints.pump(now)
+            self.stamps.pump(snapshot, now)
 
-    def check(self) -> None:
-        """Raise ``LogError`` when nothing may be written now."""
-        if self.checkpoints is not None:
+    def check(self, now: float) -> None:
+        """Raise ``LogError`` when nothing may be sent now."""
+        if self.checkpoints is not None and self.stamps is not None:
             self.checkpoints.check()
+            self.stamps.check(now)
 
     def status(self) -> dict[str, Any]:
         """What people and monitoring want to know of it."""
-        return {"checkpoint": None if self.checkpoints is None else self.checkpoints.status()}
+        return {
+            "checkpoint": None if self.checkpoints is None else self.checkpoints.status(),
+            "stamps": None if self.stamps is None else self.stamps.status(),
+        }
 
     def close(self, now: float) -> None:
         """Sign what is not yet covered, and let the next process begin."""

@@ -389,8 +389,8 @@ class Node:
 
     def prepare(self, draft: Draft) -> list[Ready]:
         """Check a draft under the registry of now; one ready message per recipient."""
-        self._evidence.check()
         now = self.now()
+        self._evidence.check(now)
         known = self._registry.known
         ready = prepare(
             draft,
@@ -433,7 +433,7 @@ class Node:
     def _exchange(self) -> bool:
         """Everything but handlers."""
         now = self.now()
-        self._evidence.pump(now)
+        self._evidence.pump(self._registry.current, now)
         if now - self._refreshed >= self.settings.refresh_seconds or now < self._refreshed:
             self._refreshed = now
             self._refresh(now)

@@ -41,6 +41,15 @@ class Checkpoints(BaseModel):
     seconds: float = Field(default=60.0, gt=0)
 
 
+class Stamps(BaseModel):
+    """How often, in seconds, a log that grew is stamped; how long one authority is waited for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float = Field(default=60.0, gt=0)
+    patience: float = Field(default=10.0, gt=0)
+
+
 class Settings(BaseModel):
     """The settings of a node. Paths are relative to the folder that ``node.yaml`` lies in.
 
@@ -74,6 +83,7 @@ class Settings(BaseModel):
     trusted: str = "trusted"
     """The folder with the last checkpoint: better on another disk or machine than the log."""
     checkpoints: Checkpoints = Checkpoints()
+    stamps: Stamps = Stamps()
     max_body: Annotated[int, Field(ge=1, le=64 * 1_048_576)] = MAX_BODY_BYTES
     outbox_limit: Annotated[int, Field(ge=1)] = 100_000
     refresh: Annotated[float, Field(gt=0)] | None = None

@@ -147,6 +147,14 @@ class Lives(Document):
     timestamp: Duration = "P1D"
 
 
+class StampingAuthority(Document):
+    """Who stamps the logs' checkpoints (RFC 3161): its address, and the root it is trusted by."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=512)]
+    certificate: str
+    """The path, inside the registry, of its root certificate in PEM."""
+
+
 class Instance(Document):
     """``instance.yaml``: what holds for everybody. Durations are ISO 8601, as P30D or PT5M."""
 
@@ -165,6 +173,10 @@ class Instance(Document):
     clock_skew: Duration = "PT5M"
     lag: Duration = "PT24H"
     grace: Duration = "PT0S"
+    timestamping: list[StampingAuthority] = []
+    """Asked in turn, the first that answers stamps."""
+    stamp_within: Duration | None = None
+    """How old an entry may grow without a stamp before its node sends nothing more."""
     lives: Lives = Lives()
 
 

@@ -119,6 +119,23 @@ class DevelopmentInstance:
         self._write_yaml(f"members/{identifier.member_code.lower()}.yaml", member)
         return folder
 
+    def change_instance(self, **fields: Any) -> None:
+        """Put fields into ``instance.yaml``; None takes one out."""
+        path = self.source / "instance.yaml"
+        document = yaml.safe_load(path.read_text()) | fields
+        self._write_yaml("instance.yaml", {k: v for k, v in document.items() if v is not None})
+
+    def trust_stamps_of(self, authorities: Mapping[str, bytes]) -> None:
+        """Have the logs stamped by these authorities: their addresses, with their roots in PEM."""
+        for number, root in enumerate(authorities.values()):
+            self._write(f"authorities/stamping-{number}.pem", root)
+        named = [f"authorities/stamping-{number}.pem" for number in range(len(authorities))]
+        listed = [
+            {"url": url, "certificate": path}
+            for url, path in zip(authorities, named, strict=True)
+        ]
+        self.change_instance(timestamping=listed)
+
     def add_agreement(
         self,
         name: str,

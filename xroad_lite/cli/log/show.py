@@ -89,6 +89,8 @@ def _row(store: Any, index: int) -> dict[str, Any]:
         row["what"], row["verdict"] = f"entry {fields['entry']}", fields["outcome"]
     elif entry.kind == "snapshot":
         row["what"] = fields["registry"]
+    elif entry.kind == "token":
+        row["what"] = f"stamps {fields['checkpoint'].splitlines()[1]} entries"
     elif entry.kind == "erasure":
         row["what"] = f"{len(fields['entries'])} bodies, rule {fields['rule']}"
     return row

@@ -22,6 +22,7 @@ from xroad_lite.stewardship.checking.reading import Reading, read_all
 from xroad_lite.stewardship.checking.revocations import check_revocation_lists
 from xroad_lite.stewardship.checking.schemas import check_numbers, check_subjects, check_versions
 from xroad_lite.stewardship.checking.trusted import check_trusted
+from xroad_lite.stewardship.checking.timestamping import check_timestamping
 from xroad_lite.stewardship.checking.vocabularies import check_purposes, check_vocabularies
 from xroad_lite.stewardship.checking.wording import check_wording
 
@@ -35,6 +36,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_certificates,
     check_members,
     check_log_keys,
+    check_timestamping,
     check_groups,
     check_trusted,
     check_subjects,
