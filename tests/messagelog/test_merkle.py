@@ -149,3 +149,13 @@ def test_hashes_of_another_length_are_refused():
     """Only 32-byte hashes are hashes."""
     with pytest.raises(LogError, match="32 bytes"):
         merkle.verify_inclusion(0, 1, b"short", [], b"short")
+
+
+def test_the_edge_of_a_tree_knows_its_root():
+    """It has the same root as the stored hashes at every size, grown or read in the middle."""
+    edge = merkle.Edge()
+    for size, leaf in enumerate(LEAVES):
+        assert edge.root() == merkle.Edge.read(size, READ).root() == reference_root(LEAVES[:size])
+        hashes = edge.completed(merkle.leaf_hash(leaf))
+        assert edge.add(merkle.leaf_hash(leaf)) == hashes
+        assert all(merkle.completing(STORED.index(one))[0] == size for one in hashes)

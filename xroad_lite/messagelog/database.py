@@ -78,7 +78,7 @@ class Database:
     def _finish(self, *, commit: bool) -> None:
         try:
             if commit:
-                self._flush()
+                self.flush()
                 self._command("COMMIT")
                 return
         except LogError:
@@ -114,7 +114,7 @@ class Database:
         pending = self._pending.get(table)
         if pending is None or not pending[0].startswith(verb + " INTO"):
             if pending is not None:
-                self._flush()
+                self.flush()
             marks = ",".join("?" * width)
             pending = self._pending[table] = (f"{verb} INTO {table} VALUES ({marks})", [])
         return pending[1]
@@ -123,7 +123,7 @@ class Database:
         """Whether rows of a table wait to be written in this transaction."""
         return table in self._pending
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Write what waits, so that statements which follow see it."""
         pending, self._pending = self._pending, {}
         for sql, rows in pending.values():
@@ -132,7 +132,7 @@ class Database:
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """One writing statement; gives how many rows it changed."""
         with self._scope:
-            self._flush()
+            self.flush()
             try:
                 return self._connection.execute(sql, values).rowcount
             except sqlite3.Error as error:
@@ -140,7 +140,7 @@ class Database:
 
     def many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """One writing statement for many rows, in the open transaction."""
-        self._flush()
+        self.flush()
         self._write(sql, rows)
 
     def _write(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
@@ -167,7 +167,7 @@ class Database:
         """
         with self._lock:
             if table is None or table in self._pending:
-                self._flush()
+                self.flush()
             return self.peek(sql, values)
 
     def peek(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:

@@ -72,15 +72,33 @@ class Edge:
         ]
         return edge
 
-    def add(self, leaf: bytes) -> list[bytes]:
-        """Add a leaf by its hash; gives it, and the roots of the subtrees that it completes."""
+    def completed(self, leaf: bytes) -> list[bytes]:
+        """A leaf's hash, and the roots of the subtrees that it would complete."""
         hashes, level = [leaf], 0
         while self._size >> level & 1:
             hashes.append(node_hash(self._roots[level], hashes[-1]))
             level += 1
-        self._roots[level : level + 1] = hashes[-1:]
-        self._size += 1
         return hashes
+
+    def add(self, leaf: bytes) -> list[bytes]:
+        """Add a leaf by its hash; gives what it completes."""
+        hashes = self.completed(leaf)
+        self.take(hashes)
+        return hashes
+
+    def take(self, hashes: list[bytes]) -> None:
+        """Add a leaf with what it completes, as a store says."""
+        self._roots[len(hashes) - 1 : len(hashes)] = hashes[-1:]
+        self._size += 1
+
+    def root(self) -> bytes:
+        """The tree's head hash."""
+        found: bytes | None = None
+        for level in range(self._size.bit_length()):
+            if self._size >> level & 1:
+                one = self._roots[level]
+                found = one if found is None else node_hash(one, found)
+        return EMPTY_ROOT if found is None else found
 
 
 def root(size: int, read: Read) -> bytes:

@@ -29,6 +29,10 @@ _FORMAT = "1"
 _REMEMBERED_CERTIFICATES = 1000
 _AT_ONCE = 1000
 """Entries that are read together."""
+_SIZE = (  # the hashes alone when all entries lie in the archive
+    "SELECT max(coalesce((SELECT max(idx) FROM xl_entries), -1),"
+    " coalesce((SELECT max(idx) FROM xl_hashes), -1)) + 1"
+)
 _COUNT = (
     "INSERT INTO xl_counters VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
@@ -60,7 +64,7 @@ class Store(Database):
             raise LogError("log.format", f"the log {self.path} is of format {row and row[0]}")
 
     def _count(self) -> int:
-        return int(self.peek("SELECT coalesce(max(idx) + 1, 0) FROM xl_hashes")[0][0])
+        return int(self.peek(_SIZE)[0][0])
 
     @property
     def size(self) -> int:
@@ -85,8 +89,9 @@ class Store(Database):
         with suppress(LogError):  # what cannot be read now is counted when the next one begins
             self._size = self._count()
 
-    def _flush(self) -> None:
-        super()._flush()
+    def flush(self) -> None:
+        """Write what waits, so that statements which follow see it."""
+        super().flush()
         counted, self._counted = self._counted, {}
         if counted:
             self._write(_COUNT, list(counted.items()))
@@ -144,7 +149,7 @@ class Store(Database):
         rows = self.query(
             "SELECT idx, leaf FROM xl_entries WHERE idx >= ? AND idx < ? ORDER BY idx", (first, end)
         )
-        if len(rows) >= min(end, self._size) - first:
+        if len(rows) == end - first:
             return rows
         return sorted({**dict(self._archive.leaves(first, end)), **dict(rows)}.items())
 
@@ -268,7 +273,7 @@ class Store(Database):
         with self._lock:
             if not self._depth:
                 raise RuntimeError("SQL runs inside a message's handler or node.transaction()")
-            self._flush()
+            self.flush()
             try:
                 return guests.run(self._connection, sql, values)
             except guests.DiskError as error:
