@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAPPINGS: Final = "vocabularies/mappings/"
 MAX_BYTES: Final = 24 * 1024 * 1024
 """Of all files together: some 90,000 codes in three languages, and 2 GB of memory to read them."""
+_SMALL: Final = 64 * 1024
+"""Up to which size a file's graph is remembered: of larger ones a few would fill a process."""
 _NEAR: Final = 0.6
 _SYNTAX: Final = re.compile(r"at line (\d+) of <[^>]*>: Bad syntax \((.*?)\) at \^")
 
@@ -157,7 +159,16 @@ def _table(path: str, data: bytes) -> TableReader:
 
 
 def parsed(path: str, data: bytes) -> Graph:
-    """The graph of one Turtle file; ``SemanticsError`` when it is none."""
+    """The graph of one Turtle file, to be read only; ``SemanticsError`` when it is none."""
+    return _remembered(path, data) if len(data) <= _SMALL else _parsed(path, data)
+
+
+@lru_cache(maxsize=32)  # a publication, its check and a replay read the same few files in turn
+def _remembered(path: str, data: bytes) -> Graph:
+    return _parsed(path, data)
+
+
+def _parsed(path: str, data: bytes) -> Graph:
     from rdflib import Graph
 
     graph = Graph()
