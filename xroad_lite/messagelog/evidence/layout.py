@@ -67,8 +67,13 @@ def consistency(size: int) -> str:
 
 
 def token(size: int, number: int) -> str:
-    """A time stamp over the text of the checkpoint of a size (RFC 3161, the token alone)."""
+    """A time stamp over a checkpoint of a size (RFC 3161, the token alone)."""
     return f"{TOKENS}{size:012d}-{number}.tst"
+
+
+def stamped(token_path: str) -> str:
+    """The bytes that a time stamp is over: a checkpoint as it was then."""
+    return token_path.removesuffix(".tst") + ".checkpoint"
 
 
 def write_pack(kept: Sequence[bytes]) -> bytes:

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from xroad_lite.messagelog import merkle
+from xroad_lite.envelope.encoding import decode
+from xroad_lite.messagelog import merkle, notes
 from xroad_lite.messagelog.checkpoints import Checkpoint
+from xroad_lite.messagelog.entries import Entry
 from xroad_lite.messagelog.notes import Note, Signer, Verifier
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """An RFC 3161 token over the text of the checkpoint of a size."""
+    """An RFC 3161 token over the bytes of a checkpoint, the log's signature included."""
 
-    size: int
-    token: bytes
+    note: Note
+    token: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """How many entries were there by then."""
+        return Checkpoint.read(self.note).size
+
+    @property
+    def data(self) -> bytes:
+        """What is stamped."""
+        return str(self.note).encode()
+
+    @classmethod
+    def of(cls, entry: Entry) -> Stamp:
+        """From a token entry of the log; ``LogError`` if it is none."""
+        token = decode(entry.fields["token"].encode(), "token")
+        stamp = cls(notes.read(entry.fields["checkpoint"].encode()), token)
+        Checkpoint.read(stamp.note)
+        return stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +43,7 @@ class Material:
     """What goes into a bundle beside entries and bodies.
 
     ``head`` is the checkpoint that everything is held against. ``earlier`` are others of the same
-    log, with the cosignatures in them; those that were stamped must be there.
+    log, with the cosignatures in them.
     """
 
     head: Note
@@ -43,11 +63,6 @@ class Material:
 def signed_head(size: int, read: merkle.Read, signer: Signer) -> Note:
     """A checkpoint over the first ``size`` entries, signed now: where the node kept none."""
     return Checkpoint(signer.name, size, merkle.root(size, read)).sign(signer)
-
-
-def stamped_text(note: Note) -> bytes:
-    """What a time stamp is over: the three lines of a checkpoint, without signatures."""
-    return note.text.encode()
 
 
 def first_stamped(index: int, stamps: Sequence[Stamp]) -> Stamp | None:

@@ -23,8 +23,8 @@ BLOCK = 256
 """Entries of one tile: of each complete block of them a part brings the root."""
 PART = 16 * BLOCK
 MAX_FINDINGS = 100
-SKEW_SECONDS = 300.0
-"""How far the node's clock may be from the authorities'."""
+_NEVER = 1e18
+"""Beyond the time of any entry."""
 
 # The numbers of the checks (docs/evidence.md); the audit adds those that need the registry.
 FILES, MADE, HEAD, ENTRIES, SEALS, BODIES, ORDER, HISTORY, TIME, VIEW, REGISTRY, IDENTITY = range(
@@ -40,6 +40,8 @@ class Finding:
     place: str
     code: str
     message: str
+    wrong: bool = True
+    """Else it is not wrong, but cannot be established."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message
@@ -83,7 +85,7 @@ class Said:
     registry: str
     """The snapshot that the seal names."""
     stamp: int
-    """Which time stamp is the first to cover it; one past the last when none does."""
+    """Which of the stamped sizes is the first to cover it; one past the last when none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Part:
     said: dict[Said, Sealed] = field(default_factory=dict)
     earliest: list[tuple[int, float, int]] = field(default_factory=list)
     """After each token entry (or the start): where it begins, the earliest time, whose it is."""
+    latest: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """By the number of the stamped size that covers them: the latest time of entries, whose."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it, so that a later run need not do it again."""
@@ -148,6 +152,7 @@ class Part:
         part.findings = [Finding(*one) for one in found["findings"]]
         part.said = {Said(*one[:4]): Sealed(*one[4:]) for one in found["said"]}
         part.numbers = {peer: Numbers(*one) for peer, one in found["numbers"].items()}
+        part.latest = {stamp: (at, entry) for stamp, (at, entry) in found["latest"].items()}
         for name in ("outcomes", "erasures", "snapshots", "tokens", "earliest"):
             setattr(part, name, [tuple(one) for one in found[name]])
         return part
@@ -158,15 +163,13 @@ def ranges(size: int) -> list[tuple[int, int]]:
     return [(first, min(first + PART, size)) for first in range(0, size, PART)]
 
 
-def read_part(
-    source: Source, first: int, last: int, stamps: Sequence[tuple[int, float]] = ()
-) -> Part:
+def read_part(source: Source, first: int, last: int, stamped: Sequence[int] = ()) -> Part:
     """Verify what can be verified within a range.
 
-    ``stamps`` are the sizes of the trees that authorities stamped, and when, Unix seconds, both
-    ascending: every entry before a size existed by then.
+    ``stamped`` are the sizes, ascending, of the trees that authorities stamped: every entry before
+    a size existed by then.
     """
-    reader = _Reader(source, first, last, stamps)
+    reader = _Reader(source, first, last, stamped)
     try:
         reader.read()
     except XRoadError as error:  # a file of it cannot be read: nothing can be said of the rest
@@ -175,14 +178,11 @@ def read_part(
 
 
 class _Reader:
-    def __init__(
-        self, source: Source, first: int, last: int, stamps: Sequence[tuple[int, float]]
-    ) -> None:
+    def __init__(self, source: Source, first: int, last: int, stamped: Sequence[int]) -> None:
         self.part = Part(first, last)
         self._source = source
-        self._stamps = stamps
+        self._stamped = stamped
         self._seals = LoggedSeals(source.certificates)
-        self._sizes = [size for size, _ in stamps]
         self._accepted: set[int] = set()
         self._sent: set[int] = set()
         self._first: dict[str, tuple[int, int]] = {}
@@ -190,7 +190,8 @@ class _Reader:
         self._said: dict[tuple[tuple[bytes, ...], str, str, int], list[int]] = {}
         self._bodies = iter(source.bodies(first, last))
         self._body: tuple[int, bytes, bytes] | None = None
-        self._start = (first, float("inf"), first)
+        self._start = (first, _NEVER, first)
+        self._latest: dict[int, tuple[float, int]] = {}
 
     def read(self) -> None:
         part = self.part
@@ -201,6 +202,7 @@ class _Reader:
         for index, leaf in leaves:
             self._entry(index, leaf)
         part.earliest.append(self._start)
+        part.latest = {str(stamp): one for stamp, one in self._latest.items()}
         part.accepted, part.sent = sorted(self._accepted), sorted(self._sent)
         part.numbers = {peer: Numbers(*one, self._last[peer]) for peer, one in self._first.items()}
         part.said = {
@@ -257,22 +259,17 @@ class _Reader:
         if at < self._start[1]:
             self._start = (self._start[0], at, index)
         stamp = self._stamp(index)
-        if stamp < len(self._stamps) and at > self._stamps[stamp][1] + SKEW_SECONDS:
-            self.add(
-                TIME,
-                f"entry {index}",
-                "log.time",
-                "its time is after that of the time stamp which proves that it was there",
-            )
+        if stamp not in self._latest or at > self._latest[stamp][0]:
+            self._latest[stamp] = at, index
 
     def _stamp(self, index: int) -> int:
-        return bisect_right(self._sizes, index)
+        return bisect_right(self._stamped, index)
 
     def _token(self, index: int, entry: entries.Entry) -> None:
         digest = hashlib.sha256(_token_bytes(entry.fields["token"])).hexdigest()
         self.part.tokens.append((index, entry.fields["checkpoint"], digest))
         self.part.earliest.append(self._start)
-        self._start = (index + 1, float("inf"), index + 1)
+        self._start = (index + 1, _NEVER, index + 1)
 
     def _message(self, index: int, entry: entries.Entry) -> None:
         direction = entry.fields["direction"]

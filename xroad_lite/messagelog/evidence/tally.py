@@ -59,6 +59,7 @@ class Tally:
     snapshots: list[tuple[int, float, str, int]] = field(default_factory=list)
     tokens: list[tuple[int, str, str]] = field(default_factory=list)
     earliest: list[tuple[int, float, int]] = field(default_factory=list)
+    latest: dict[int, tuple[float, int]] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
     said: dict[Said, Sealed] = field(default_factory=dict)
     gone: list[Gone] = field(default_factory=list)
@@ -86,6 +87,8 @@ class Tally:
         self.snapshots += part.snapshots
         self.tokens += part.tokens
         self.earliest += part.earliest
+        for stamp, latest in part.latest.items():
+            self.latest[int(stamp)] = max(latest, self.latest.get(int(stamp), latest))
         for name, entry in part.judged.items():
             self.judged.setdefault(name, entry)
         self._mark(part)

@@ -141,20 +141,19 @@ def _write_checkpoints(bundle: Bundle, store: Store, material: Material) -> None
 
 
 def write_stamps(bundle: Bundle, material: Material) -> None:
-    """Write the time stamps."""
+    """Write the time stamps, each with what it is over."""
     numbers: dict[int, int] = {}
     for one in sorted(material.stamps, key=lambda one: (one.size, one.token)):
         numbers[one.size] = number = numbers.get(one.size, 0) + 1
-        bundle.add(
-            layout.token(one.size, number),
-            one.token,
-            f"a time stamp over the checkpoint of {one.size} entries",
-        )
+        path = layout.token(one.size, number)
+        bundle.add(path, one.token, f"a time stamp over the checkpoint of {one.size} entries")
+        bundle.add(layout.stamped(path), one.data, "what it is over")
 
 
 def _needed(material: Material) -> Iterator[Note]:
     """The earlier checkpoints, one of a size; the head is not among them."""
-    found = {Checkpoint.read(one).size: one for one in material.earlier}
+    stamped = [one.note for one in material.stamps]
+    found = {Checkpoint.read(one).size: one for one in (*stamped, *material.earlier)}
     head = material.checkpoint.size
     yield from (found[size] for size in sorted(found) if 0 < size < head)
 

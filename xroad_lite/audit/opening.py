@@ -1,0 +1,164 @@
+"""What there is to verify, from a path: a node's log, a bundle in a folder or a zip, or one proof.
+
+Does not verify. Bundles are read by whatever lies in them; a log by its store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from xroad_lite.audit.registry_files import ANCHOR
+from xroad_lite.errors import LogError
+from xroad_lite.messagelog import Store, notes
+from xroad_lite.messagelog.checkpoint_table import CheckpointTable
+from xroad_lite.messagelog.checkpoints import Proof
+from xroad_lite.messagelog.evidence import layout, manifest
+from xroad_lite.messagelog.evidence.containers import Container, container
+from xroad_lite.messagelog.evidence.manifest import Manifest
+from xroad_lite.messagelog.evidence.parts import Source
+from xroad_lite.messagelog.evidence.sources import BundleSource, ChosenSource, LogSource
+from xroad_lite.messagelog.notes import Note, Verifier
+from xroad_lite.registry import RegistryFolder
+from xroad_lite.registry.folder import check_bytes
+from xroad_lite.registry.metadata import Read
+
+_SQLITE = b"SQLite format 3\0"
+PROOF_ENDING = ".tlog-proof"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Where a registry's files are read, and the root that is taken for its own."""
+
+    anchor: bytes
+    read: Read
+
+
+@dataclass(slots=True)
+class Log:
+    """A node's own log; ``keys`` and ``registry`` are known when its node is."""
+
+    path: Path
+    store: Store
+    keys: tuple[Verifier, ...] = ()
+    registry: Registry | None = None
+
+    @property
+    def source(self) -> Source:
+        """Its entries."""
+        return LogSource(self.store)
+
+    @property
+    def tokens(self) -> list[int]:
+        """The entries that hold time stamps."""
+        start = b'"kind":"token"'
+        return [index for index, leaf in self.store.entries() if start in leaf[:40]]
+
+    def checkpoints(self) -> list[Note]:
+        """The checkpoints that it keeps, the smallest first."""
+        return [one.note for one in CheckpointTable(self.store).all()]
+
+
+class Bundle:
+    """A bundle: its manifest is read at once, all else when it is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.container: Container = container(path)
+        self.manifest = Manifest.read(self.container.read(manifest.PATH))
+
+    @property
+    def source(self) -> Source:
+        """Its entries."""
+        chosen = self.manifest.entries is not None
+        kind = ChosenSource if chosen else BundleSource
+        return kind(self.container, self.manifest)
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """The files that the manifest names."""
+        return sorted(one.path for one in self.manifest.files)
+
+    def below(self, folder: str) -> list[str]:
+        """Those of a folder."""
+        return [path for path in self.paths if path.startswith(folder)]
+
+    def keys(self) -> list[Verifier]:
+        """The log's keys, as the bundle says them."""
+        lines = self.container.read(layout.LOG_KEYS).decode("utf-8", "replace").splitlines()
+        return [Verifier.read(line) for line in lines]
+
+    def note(self, path: str) -> Note:
+        """A signed note."""
+        try:
+            return notes.read(self.container.read(path))
+        except LogError as error:
+            raise LogError(error.code, f"{path}: {error.message}") from None
+
+    @property
+    def registry(self) -> Registry | None:
+        """The registry's files, None if there are none."""
+        anchor = layout.REGISTRY + ANCHOR
+        if anchor not in self.paths:
+            return None
+
+        def read(path: str, limit: int, sha256: str | None = None) -> bytes:
+            from xroad_lite.errors import RegistryError
+
+            try:
+                data = self.container.read(layout.REGISTRY + path)
+            except LogError as error:
+                raise RegistryError("registry.out_of_reach", error.message) from None
+            check_bytes(path, data, limit, sha256)
+            return data
+
+        return Registry(self.container.read(anchor), read)
+
+
+@dataclass(frozen=True, slots=True)
+class LoneProof:
+    """One entry's proof in one file: the entry is the proof's extra data."""
+
+    path: Path
+    proof: Proof
+    leaf: bytes = field(repr=False)
+
+
+Evidence = Log | Bundle | LoneProof
+
+
+def open_evidence(path: Path) -> Evidence:
+    """What lies at a path; ``LogError`` if it is nothing that can be verified."""
+    if path.is_dir():
+        if not (path / manifest.PATH).is_file():
+            raise _nothing(path, f"the folder has no {manifest.PATH}")
+        return Bundle(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise _nothing(path, error.strerror or str(error)) from None
+    if start.startswith(_SQLITE):
+        return Log(path, Store(path, readonly=True))
+    if start.startswith(b"c2sp.org/tlog-proof@"):
+        proof = Proof.read(path.read_bytes())
+        if not proof.extra:
+            raise _nothing(path, "the proof does not hold its entry: verify the folder it is in")
+        return LoneProof(path, proof, proof.extra)
+    return Bundle(path)
+
+
+def of_node(log: Log, folder: Path, anchor: bytes, keys: tuple[Verifier, ...]) -> Log:
+    """A node's log, with what the node knows: its registry's mirror, and its log's keys."""
+    mirror = RegistryFolder(folder, anchor)
+    return Log(log.path, log.store, keys, Registry(anchor, mirror.read))
+
+
+def _nothing(path: Path, why: str) -> LogError:
+    return LogError(
+        "log.no_evidence",
+        f"{path} is no log, bundle or proof: {why}",
+        hint="make a bundle with: xroad-lite log export --all OUT",
+    )

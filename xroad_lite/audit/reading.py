@@ -1,0 +1,138 @@
+"""Reads the parts of a log in several processes, and goes on where an earlier run stopped.
+
+Does not judge: parts come back in order. A part that is done is a line in the file of ``resume``,
+under a first line that says of what; a file about anything else is not believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from xroad_lite import strict_json
+from xroad_lite.audit.opening import Bundle, Log, open_evidence
+from xroad_lite.errors import LogError
+from xroad_lite.messagelog.evidence.parts import PART, Part, Source, read_part
+
+Progress = Callable[[int, int], None]
+Range = tuple[int, int]
+Stamped = Sequence[int]
+_FEW = 2 * PART
+"""Entries for which processes of their own would cost more than they give."""
+
+_source: Source | None = None
+
+
+def read_parts(
+    evidence: Log | Bundle,
+    stamped: Stamped,
+    *,
+    processes: int,
+    resume: Path | None,
+    identity: str,
+    progress: Progress,
+) -> Iterator[Part]:
+    """Every part in order; ``identity`` says of what exactly, for ``resume``."""
+    source = evidence.source
+    ranges = source.ranges()
+    with ExitStack() as open_:
+        known, add = open_.enter_context(_kept(resume, _fingerprint(identity, ranges, stamped)))
+        todo = [one for one in ranges if one not in known]
+        read = open_.enter_context(_reader(evidence.path, source, processes, len(todo), stamped))
+        made = read(todo)
+        for one in ranges:
+            if one in known:
+                part = known.pop(one)
+            else:
+                part = next(made)
+                add(part)
+            yield part
+            progress(part.last, source.size)
+
+
+def default_processes() -> int:
+    """As many as this process may use processors."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _reader(
+    path: Path, source: Source, processes: int, parts: int, stamped: Stamped
+) -> Iterator[Callable[[list[Range]], Iterator[Part]]]:
+    if processes < 2 or parts * PART <= _FEW:
+        yield lambda todo: (read_part(source, *one, stamped) for one in todo)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(
+        processes, get_context("spawn"), initializer=_open, initargs=(path,)
+    ) as pool:
+        yield lambda todo: (
+            Part.from_json(one) for one in pool.map(_read, todo, [stamped] * len(todo))
+        )
+        pool.shutdown(cancel_futures=True)
+
+
+def _open(path: Path) -> None:
+    global _source
+    evidence = open_evidence(path)
+    assert isinstance(evidence, Log | Bundle)
+    _source = evidence.source
+
+
+def _read(range_: Range, stamped: Stamped) -> dict[str, Any]:
+    assert _source is not None
+    return read_part(_source, *range_, stamped).to_json()
+
+
+def _fingerprint(identity: str, ranges: Sequence[Range], stamped: Stamped) -> str:
+    said = strict_json.canonical([identity, list(ranges), list(stamped)])
+    return hashlib.sha256(said).hexdigest()
+
+
+@contextmanager
+def _kept(
+    resume: Path | None, fingerprint: str
+) -> Iterator[tuple[dict[Range, Part], Callable[[Part], None]]]:
+    """What an earlier run did, and how to add to it."""
+    if resume is None:
+        yield {}, lambda _: None
+        return
+    known = dict(_done(resume, fingerprint)) if resume.exists() else {}
+    with resume.open("a" if known else "w") as file:
+        if not known:
+            _line(file, {"of": fingerprint})
+        yield known, lambda part: _line(file, part.to_json())
+
+
+def _line(file: TextIO, value: dict[str, Any]) -> None:
+    file.write(strict_json.dumps(value).decode() + "\n")
+    file.flush()
+
+
+def _done(resume: Path, fingerprint: str) -> Iterator[tuple[Range, Part]]:
+    with resume.open() as file:
+        for number, line in enumerate(file):
+            try:
+                found = strict_json.loads(line.encode())
+                if number == 0:
+                    if found != {"of": fingerprint}:
+                        raise _other(resume)
+                    continue
+                part = Part.from_json(found)
+            except (strict_json.StrictJSONError, ValueError, TypeError, KeyError):
+                return  # a line that was not finished: it is done again
+            yield (part.first, part.last), part
+
+
+def _other(resume: Path) -> LogError:
+    return LogError(
+        "log.resume",
+        f"{resume} is about other evidence, or about another state of it",
+        hint="remove it, or name another file",
+    )
