@@ -5,7 +5,17 @@ Each module adds its commands to the two; a new one is named here.
 
 from __future__ import annotations
 
-from xroad_lite.cli.log import checkpoints, dead, meaning, replay, show, verify
+from xroad_lite.cli.log import checkpoints, dead, gaps, meaning, replay, show, verify
 from xroad_lite.cli.log.app import dead_app, log_app
 
-__all__ = ["checkpoints", "dead", "dead_app", "log_app", "meaning", "replay", "show", "verify"]
+__all__ = [
+    "checkpoints",
+    "dead",
+    "dead_app",
+    "gaps",
+    "log_app",
+    "meaning",
+    "replay",
+    "show",
+    "verify",
+]
