@@ -97,10 +97,7 @@ def running(broker: Broker, tmp_path: Path) -> Iterator[Running]:
     """The two agencies at work on the broker, with real clocks and a virtual host."""
     if broker.process is None:
         broker.start()
-    host = tmp_path.name  # a virtual host of its own, so that tests share a broker and no queue
-    broker.ctl("add_vhost", host)
-    broker.ctl("set_permissions", "-p", host, "guest", ".*", ".*", ".*")
-    url = broker.url.replace("%2F", host)
+    url = broker.add_host(tmp_path.name)
     with two_agencies(tmp_path / "world", clock=time.time, transport=url) as world:
         registry = RegistryFolder(world.instance.folder / "registry")
         declare(plan(routes(registry.newest(), time.time())), url)

@@ -21,9 +21,6 @@ def commands(broker: Broker, tmp_path_factory, program):
     folder = tmp_path_factory.mktemp("commands")
     instance = two_agency_instance(folder / "world", now=time.time())
     host = folder.name
-    rights = dict.fromkeys(("configure", "write", "read"), ".*")
-    made = {"vhosts": [{"name": host}], "permissions": [{"user": "guest", "vhost": host, **rights}]}
-    broker.ctl("import_definitions", input=json.dumps(made))
     control = folder / "rabbitmqctl"
     lines = [f"export {name}={shlex.quote(value)}" for name, value in broker.environment.items()]
     control.write_text("\n".join(["#!/bin/sh", *lines, f'exec {BIN}/rabbitmqctl "$@"', ""]))
@@ -38,7 +35,7 @@ def commands(broker: Broker, tmp_path_factory, program):
         assert done.stdout, done.stderr
         return json.loads(done.stdout), done.returncode
 
-    run.url = broker.url.replace("%2F", host)
+    run.url = broker.add_host(host)
     run.instance = instance
     run.bindings = lambda: broker.ctl("list_bindings", "-p", host)
     return run

@@ -1,6 +1,7 @@
 """What goes wrong between a node and its broker: nothing is lost, and order holds per lane.
 
-The long forms run with XROAD_LITE_CHAOS=1, from the seed in XROAD_LITE_CHAOS_SEED.
+The long forms, and what tests/faults holds of whole nodes too, run with XROAD_LITE_CHAOS=1 from the
+seed in XROAD_LITE_CHAOS_SEED.
 """
 
 from __future__ import annotations
@@ -220,6 +221,7 @@ def test_a_parcel_that_the_broker_objects_to_does_not_stop_the_others(
         broker.ctl("eval", "application:set_env(rabbit, max_message_size, 134217728).")
 
 
+@long
 def test_a_memory_alarm_is_back_pressure(broker: Broker, own: RabbitWorld) -> None:
     """Status says blocked, a bounded number of parcels waits; receiving goes on, then sending."""
     outbox, inbox = pair(own, size=10_000, window=Window(backlog=1000))
@@ -241,6 +243,7 @@ def test_a_memory_alarm_is_back_pressure(broker: Broker, own: RabbitWorld) -> No
     finish(outbox, inbox)
 
 
+@long
 def test_the_broker_is_killed_under_load(broker: Broker, settled: RabbitWorld) -> None:
     """SIGKILL while messages are on the way: after the restart every one of them arrives."""
     chance = random.Random(SEED)
