@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from xroad_lite import times
+from xroad_lite.encryption import is_pseudonym
 from xroad_lite.errors import ConfigurationError, RefusedError, RejectedError, RequestError
 from xroad_lite.messagelog import entries
 from xroad_lite.messagelog.verification import verify_log
@@ -17,7 +18,8 @@ from xroad_lite.transports import REPLIES, Parcel
 
 NOW = 1_790_000_000.0
 QUERY = "citizens.person-query"
-ASKED = {"codigoPersonal": "EX-1"}
+CODE = "EX-1"
+ASKED = {"codigoPersonal": CODE}
 PERSON = {
     "codigoPersonal": "EX-1",
     "identificadorNacimiento": "B-1",
@@ -70,14 +72,16 @@ def test_a_question_is_answered(two):
 
     @two.civil.serve(QUERY)
     def answer(message):
-        asked.append((message.body, message.source, message.purpose, message.attributes.userid))
+        asked.append((message.body, message.source, message.subject, message.attributes.userid))
         return PERSON
 
     with running(two.civil):
-        found = two.health.request(CIVIL, QUERY, ASKED, user_id="clerk-7", subject="s")
+        found = two.health.request(CIVIL, QUERY, ASKED, user_id="clerk-7", subject=CODE)
     assert found.body == PERSON
-    assert (found.source, found.subject, found.type) == (CIVIL, "s", "citizens.person")
-    assert [(body, source, user) for body, source, _, user in asked] == [(ASKED, HEALTH, "clerk-7")]
+    assert (found.source, found.subject, found.type) == (CIVIL, CODE, "citizens.person")
+    ((body, source, subject, user),) = asked
+    assert (body, source, subject) == (ASKED, HEALTH, CODE)
+    assert is_pseudonym(user)
     assert verify_log(two.health.store).ok
     assert verify_log(two.civil.store).ok
 

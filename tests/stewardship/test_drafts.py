@@ -71,7 +71,7 @@ def test_lint_finds_what_only_the_steward_knows() -> None:
     samples = [{"visitDate": "2024-01-02", "outcome": "ab"[i % 2], "email": "a@b.cl",
                 "parts": [{"n": 1.5}], "map": {}} for i in range(9)]  # fmt: skip
     found = lint(inferred(samples, "visit", ["en", "es"]), "json", languages=["en", "es"])
-    assert {one.rule for one in found} == {"title", "description", "codelist"}
+    assert {one.rule for one in found} == {"title", "description", "codelist", "subject"}
     for kind in ("json", "avro"):
         document = empty("citizens.visit-made", kind, ["en", "es"])
         rules = {one.rule for one in lint(document, kind, languages=["en", "es"])}

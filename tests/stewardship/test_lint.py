@@ -97,6 +97,9 @@ CASES: list[tuple[str, str, Callable[[Any], None]]] = [
     ("codelist", "/properties/outcome", _change("properties", "outcome", x__codelist=7)),
     ("personal", "/properties/birthPlace", _change("properties", birthPlace={
         **TEXTS, "type": "string"})),
+    ("subject", "", _change("properties", "outcome", x__personal=True)),
+    ("subject", "/x-subject", _change(x__subject="/nothing")),
+    ("subject", "/x-userid", _change(x__userid=7)),
     ("closed", "", _change(additionalProperties=None)),
     ("closed", "/properties/guests/items", _change(
         "properties", "guests", "items", additionalProperties=None)),

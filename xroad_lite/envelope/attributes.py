@@ -131,7 +131,7 @@ def check_values(found: dict[str, Any]) -> None:
         if name in _REPEATED and isinstance(value, str):
             _check_repeated(name, value)
         else:
-            _check_attribute(name, value)
+            check_attribute(name, value)
     if len(found) > MAX_EXTENSIONS and len(found.keys() - _KNOWN) > MAX_EXTENSIONS:
         raise SealError("envelope.attribute", f"more than {MAX_EXTENSIONS} unknown attributes")
 
@@ -167,10 +167,11 @@ _REPEATED = frozenset(
 
 @lru_cache(maxsize=4096)
 def _check_repeated(name: str, value: str) -> None:
-    _check_attribute(name, value)
+    check_attribute(name, value)
 
 
-def _check_attribute(name: str, value: object) -> None:
+def check_attribute(name: str, value: object) -> None:
+    """Refuse, with ``SealError``, one attribute that has not its form."""
     if name not in _KNOWN and not _is_extension(name):
         raise SealError(
             "envelope.attribute",

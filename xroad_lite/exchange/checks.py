@@ -303,7 +303,7 @@ def _check_schema(found: Judgement) -> None:
         raise PolicyError(
             "policy.field_not_allowed", "the body has fields that the agreement does not allow"
         )
-    marked = named_persons(found.sender_snapshot, version)
+    marked = named_persons(snapshot, version)
     check_pseudonyms(found, marked)
     found.schema, found.value = version, value
     found.subject = subject_of(found, marked)

@@ -6,9 +6,9 @@ hold keys: a ``Holder`` opens bodies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from xroad_lite.encryption import BODY, Encrypted, encrypt_body, parties_of
+from xroad_lite.encryption import BODY, Encrypted, PublicKey, encrypt_body, parties_of
 from xroad_lite.errors import EncryptionError, PolicyError, RefusedError, XRoadError
 from xroad_lite.exchange.judgement import Judgement
 from xroad_lite.registry import Agreement, Snapshot
@@ -18,18 +18,17 @@ def encrypted(
     plaintext: bytes,
     values: Mapping[str, str | None],
     agreement: Agreement,
-    snapshot: Snapshot,
+    snapshots: Sequence[Snapshot],
     at: float,
 ) -> Encrypted:
     """The body for its recipient and its sender, each by the key that the registry lists ``at``.
 
-    ``values`` are the attributes to be sealed. ``RefusedError`` of check 7 where one of them has no
-    key, or the message is for everybody.
+    ``values`` are the attributes to be sealed; of ``snapshots`` the one of its own instance speaks
+    for a party. ``RefusedError`` of check 7 where one has no key, or the message is for everybody.
     """
     parties = []
     for name in (values["source"] or "", values["recipient"] or ""):
-        party = snapshot.party(name)
-        key = None if party is None else party.encryption_key(at)
+        key = _key_of(name, snapshots, at)
         if key is None:
             raise RefusedError(
                 7,
@@ -43,6 +42,12 @@ def encrypted(
     return encrypt_body(
         plaintext, message_id=values["id"] or "", source=source, recipient=recipient
     )
+
+
+def _key_of(name: str, snapshots: Sequence[Snapshot], at: float) -> PublicKey | None:
+    own = (one.party(name) for one in snapshots if name and one.parties.is_own(name))
+    party = next(own, None)
+    return None if party is None else party.encryption_key(at)
 
 
 def opened_body(found: Judgement) -> bytes:

@@ -116,7 +116,7 @@ def prepare(
         "datacontenttype": compiled.content_type,
         "eventid": event_id if len(chosen) > 1 else None,
     }
-    said = named_persons(snapshot, version) if draft.operation != policy.REPLY else Persons()
+    said = named_persons(home, version) if draft.operation != policy.REPLY else Persons()
     ready = []
     for number, (recipient, iri, purpose) in enumerate(chosen):
         agreement = snapshot.agreement(iri)
@@ -134,7 +134,7 @@ def prepare(
         body, values = prefix + body, common | own
         values |= with_pseudonyms(values, said, iri, agreement, holder)
         if agreement.confidential:
-            closed = encrypted(body, values, agreement, snapshot, now)
+            closed = encrypted(body, values, agreement, [snapshot, *trusted.values()], now)
             body, values["datacommit"] = closed.body, closed.commitment
         attributes = {name: value for name, value in values.items() if value is not None}
         ready.append(Ready(draft, recipient, body, attributes))

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 
 from xroad_lite import policy
 from xroad_lite.encryption import Holder, is_pseudonym, pseudonym
-from xroad_lite.errors import EncryptionError, KeysError, RefusedError, SchemaError
+from xroad_lite.envelope.attributes import check_attribute
+from xroad_lite.errors import EncryptionError, KeysError, RefusedError, SchemaError, SealError
 from xroad_lite.exchange.judgement import Judgement
 from xroad_lite.registry import Agreement, SchemaVersion, Snapshot
 from xroad_lite.schema.persons import Persons, persons
@@ -38,11 +39,21 @@ def with_pseudonyms(
     ``KeysError`` where this node has not the key at hand that opens it.
     """
     personal = {"subject": marked.subject, "userid": marked.userid}
-    hidden = {name: values[name] for name, is_ in personal.items() if is_ and values.get(name)}
+    hidden = {name: value for name, value in values.items() if value and personal.get(name)}
     if not hidden:
         return {}
+    for name, value in hidden.items():
+        _check_text(name, value)
     key = _key(iri, agreement, holder, " and ".join(hidden))
-    return {name: pseudonym(key, value or "") for name, value in hidden.items()}
+    return {name: pseudonym(key, value) for name, value in hidden.items()}
+
+
+def _check_text(name: str, value: str) -> None:
+    """Refuse, by check 1, what could not be sealed in clear either."""
+    try:
+        check_attribute(name, value)
+    except SealError as error:
+        raise RefusedError(1, error.code, error.message, hint=error.hint) from None
 
 
 def _key(iri: str, agreement: Agreement, holder: Holder, what: str) -> bytes:

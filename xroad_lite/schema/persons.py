@@ -7,7 +7,7 @@ what no field holds. ``x-userid`` says the same of ``userid``; left out, it is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +58,13 @@ def persons(document: Any, kind: str, resources: Mapping[str, Any] | None = None
     return Persons(subject, userid, _steps(pointer) if isinstance(pointer, str) else None)
 
 
-def field_at(pointer: str, declared: list[Field]) -> Field | None:
+def field_at(pointer: str, declared: Sequence[Field]) -> Field | None:
     """The field of a schema at a pointer into bodies, in which positions may be numbers."""
     steps = _steps(pointer)
     return next((one for one in declared if steps and _matches(one.path, steps)), None)
 
 
-def _is_personal(said: object, declared: list[Field]) -> bool:
+def _is_personal(said: object, declared: Sequence[Field]) -> bool:
     if not isinstance(said, str):
         return said is not False
     found = field_at(said, declared)

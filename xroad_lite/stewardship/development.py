@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import ValidationError
 
 from xroad_lite import times
+from xroad_lite.encryption import PrivateKey as EncryptionKey
 from xroad_lite.envelope.jws import APPROVAL, sign_detached
-from xroad_lite.errors import IdentifierError
+from xroad_lite.errors import IdentifierError, XRoadError
 from xroad_lite.identifiers import GroupId, MemberId, SubsystemId, parse_party, url_path
+from xroad_lite.keys import new_key
 from xroad_lite.messagelog.log_keys import LogKeys
-from xroad_lite.registry import RegistryFolder, Snapshot, read_source
+from xroad_lite.registry import Agreement, RegistryFolder, Snapshot, read_source
 from xroad_lite.registry.agreements import CONSUMER, ENDED, FOLDER, PROVIDER, approval_path
 from xroad_lite.registry.folder import TIMESTAMP
 from xroad_lite.registry.metadata import metadata_path
 from xroad_lite.registry.models import Lives
+from xroad_lite.stewardship.agreement_keys import personal_types, wrapped_key
 from xroad_lite.stewardship.authority import Authority, Identity
 from xroad_lite.stewardship.publication import bundled_files, publish
 from xroad_lite.stewardship.repository import Repository, domain_paths
@@ -113,6 +117,7 @@ class DevelopmentInstance:
                 "title": dict(title),
                 "certificates": [{"sha256": identity.sha256}],
                 "log_keys": [(folder / "log-key.vkey").read_text().strip()],
+                "encryption_keys": [self._encryption_key(identifier)],
                 "services": [dict(one) for one in services],
             }
         )
@@ -131,8 +136,7 @@ class DevelopmentInstance:
             self._write(f"authorities/stamping-{number}.pem", root)
         named = [f"authorities/stamping-{number}.pem" for number in range(len(authorities))]
         listed = [
-            {"url": url, "certificate": path}
-            for url, path in zip(authorities, named, strict=True)
+            {"url": url, "certificate": path} for url, path in zip(authorities, named, strict=True)
         ]
         self.change_instance(timestamping=listed)
 
@@ -167,10 +171,29 @@ class DevelopmentInstance:
             },
         }
         document |= more
+        document.setdefault("pseudonym_key", self._pseudonym_key(document))
         self._write_yaml(
             f"agreements/{name}-{document['version']}.yaml",
             {key: value for key, value in document.items() if value is not None},
         )
+
+    def _encryption_key(self, identifier: SubsystemId) -> dict[str, str]:
+        """Make the key that opens what is for a subsystem; gives its public part."""
+        file = self.node_folder(str(identifier)) / "encryption.pem"
+        file.unlink(missing_ok=True)
+        return EncryptionKey.of(new_key(f"file:{file}")).public.members()
+
+    def _pseudonym_key(self, document: Mapping[str, Any]) -> str | None:
+        """A key for the agreement's pseudonyms, where its types name persons."""
+        try:
+            agreement = Agreement.model_validate(document)
+            snapshot = Snapshot.draft(read_source(self.source))
+            if agreement.consumer is None or not personal_types(snapshot, agreement):
+                return None
+            iri = snapshot.agreement_iri(agreement)
+            return wrapped_key(snapshot.parties, iri, agreement, self._now)
+        except (ValidationError, XRoadError):  # whoever checks the documents says what is wrong
+            return None
 
     def approvals(self, documents: Mapping[str, bytes]) -> dict[str, bytes]:
         """The approvals, by path, of every agreement and ending in ``documents``, by all parties.

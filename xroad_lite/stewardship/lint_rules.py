@@ -12,6 +12,7 @@ from xroad_lite.errors import SchemaError
 from xroad_lite.schema import compile_schema
 from xroad_lite.schema.evolution.texts import is_asserted
 from xroad_lite.schema.fields import Field
+from xroad_lite.schema.persons import SUBJECT, USER_ID, field_at
 from xroad_lite.schema.pointers import escaped
 from xroad_lite.schema.references import BASE, Documents, Place
 from xroad_lite.schema.violations import shortened
@@ -192,6 +193,25 @@ def _personal(view: View) -> Found:
             )
 
 
+def _subject(view: View) -> Found:
+    said = view.document if isinstance(view.document, dict) else {}
+    if SUBJECT not in said and any(one.personal for one in view.fields):
+        yield (
+            "",
+            "",
+            f"has personal fields and does not say whom its subjects name: write {SUBJECT}, the "
+            "pointer of the field that they repeat, or true or false for what no field holds",
+        )
+    for word in (SUBJECT, USER_ID):
+        value = said.get(word, False)
+        if isinstance(value, bool):
+            continue
+        field = field_at(value, view.fields) if isinstance(value, str) else None
+        if field is None:
+            shown = shortened(str(value))
+            yield f"/{word}", "", f"says {shown} in {word}, which is no field of the schema"
+
+
 def _closed(view: View) -> Found:
     if view.kind == "avro":
         return
@@ -351,6 +371,7 @@ RULES = (
     Rule("date", "A date that is text or a number is read differently everywhere.", _date),
     Rule("codelist", "A code means nothing without the list that explains it.", _codelist),
     Rule("personal", "What is marked is masked in logs and errors; what is not leaks.", _personal),
+    Rule("subject", "A seal is kept for ever: whom its subject names must be hidden.", _subject),
     Rule("closed", "Whether other fields may come decides how a schema can evolve.", _closed),
     Rule("name", "Names of one style can be typed without looking them up.", _name),
     Rule("term", "A term that no vocabulary declares means nothing to anybody.", _term),

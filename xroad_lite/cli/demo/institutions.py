@@ -85,7 +85,7 @@ def civil(node: Node, _: Path) -> None:
         not_passed_on = ("fallecido", "fechaDefuncion")
         registered = {key: value for key, value in person.items() if key not in not_passed_on}
         registered["fechaInscripcion"] = datetime.fromtimestamp(node.now(), UTC).date().isoformat()
-        message.publish("citizens.birth-registered", registered, subject=message.subject)
+        message.publish("citizens.birth-registered", registered, subject=code)
 
     @node.serve("citizens.person-query")
     def person_by_code(message: Message) -> object:
@@ -101,15 +101,15 @@ def welfare(node: Node, _: Path) -> None:
     with node.transaction() as now:
         now.sql(
             "CREATE TABLE IF NOT EXISTS allowances (child TEXT PRIMARY KEY, born TEXT,"
-            " line TEXT, amount INTEGER)"
+            " amount INTEGER)"
         )
 
     @node.subscribe("citizens.birth-registered", reads="welfare.allowance")
     def grant(message: Message) -> None:
         child = message.body
         message.sql(
-            "INSERT INTO allowances VALUES (?, ?, ?, ?)",
-            (child["childCode"], child["childBorn"], message.subject, 22_000),
+            "INSERT INTO allowances VALUES (?, ?, ?)",
+            (child["childCode"], child["childBorn"], 22_000),
         )
 
 

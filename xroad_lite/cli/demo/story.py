@@ -292,7 +292,8 @@ class Story:
         """Registrations, notices, allowances and answers, as four different logs hold them."""
         health, civil = self._institutions["health"], self._institutions["civil"]
         welfare, tax = self._institutions["welfare"], self._institutions["tax"]
-        allowances = welfare.number("SELECT count(*) FROM allowances WHERE line <> ?", _OURS)
+        ours = civil.number("SELECT count(*) FROM people WHERE line = ?", _OURS)
+        allowances = welfare.number("SELECT count(*) FROM allowances") - ours
         answers = tax.number("SELECT count(*) FROM taxpayers")
         return (
             registered == allowances

@@ -14,6 +14,7 @@ from xroad_lite.registry.source import SourceFault, walk_source
 from xroad_lite.stewardship.checking import layout
 from xroad_lite.stewardship.checking.agreements import check_agreements
 from xroad_lite.stewardship.checking.certificates import check_authorities, check_certificates
+from xroad_lite.stewardship.checking.encryption import check_encryption
 from xroad_lite.stewardship.checking.findings import Finding, Severity, located
 from xroad_lite.stewardship.checking.log_keys import check_log_keys
 from xroad_lite.stewardship.checking.members import check_groups, check_instance, check_members
@@ -44,6 +45,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_numbers,
     check_agreements,
     check_own_groups,
+    check_encryption,
     check_revocation_lists,
     check_vocabularies,
     check_purposes,

@@ -22,6 +22,7 @@ from xroad_lite.registry.models import Agreement, Subject
 from xroad_lite.registry.yaml_values import Path
 from xroad_lite.schema import missing_for_projection
 from xroad_lite.schema.pointers import parsed
+from xroad_lite.stewardship.agreement_keys import carried
 from xroad_lite.stewardship.checking.declared import Declared
 from xroad_lite.stewardship.checking.findings import Finding
 from xroad_lite.stewardship.checking.members import Names, check_party, check_type
@@ -125,9 +126,6 @@ def _parties(reading: Reading, path: str, agreement: Agreement) -> Iterator[Find
     if agreement.open and agreement.operation != PUBLISH:
         message = "only a publication can be open to everybody: got operation request"
         yield Finding(path, "registry.parties", message, at=("operation",))
-    if agreement.confidential:
-        message = "confidential bodies are not encrypted by this version yet, so it would not hold"
-        yield Finding(path, "registry.confidential", message, at=("confidential",))
     for name in ("provider", "consumer"):
         party = getattr(agreement, name)
         if party is not None:
@@ -212,7 +210,7 @@ def _fields(
     yield from check_type(reading, path, type_, at)
     if type_ not in reading.subjects:
         return
-    if type_ not in _carried(reading, agreement):
+    if type_ not in carried(reading.parties, agreement):
         message = f"fields of {type_}: no message of this type goes under this agreement"
         yield Finding(path, "registry.unused_fields", message, "warning", at=at)
     known = declared.of(reading.subjects[type_][1])
@@ -228,18 +226,6 @@ def _fields(
             message += reading.nearest(pointer, known.pointers)
             yield Finding(path, "registry.unknown_field", message, at=(*at, index))
     yield from _projection(reading, path, reading.subjects[type_][1], pointers, at)
-
-
-def _carried(reading: Reading, agreement: Agreement) -> set[str]:
-    """The types of messages that go under an agreement, answers too."""
-    found = set(agreement.types)
-    for provider in reading.parties.standing(agreement.provider):
-        party = reading.parties.get(provider)
-        for type_ in agreement.types:
-            service = party.service(type_) if party is not None else None
-            if service is not None:
-                found.add(service[1])
-    return found
 
 
 def _projection(
