@@ -13,9 +13,16 @@ from dataclasses import dataclass, field
 from xroad_lite import times
 from xroad_lite.envelope import Seal, parse_seal
 from xroad_lite.errors import RegistryError
-from xroad_lite.exchange import PREFIX_NOT_ASKED, Judgement, OpenRequest, Receiving, receive
+from xroad_lite.exchange import (
+    PREFIX_NOT_ASKED,
+    Awaited,
+    Judgement,
+    OpenRequest,
+    Receiving,
+    receive,
+)
 from xroad_lite.messagelog import Store, entries
-from xroad_lite.policy import REQUEST
+from xroad_lite.policy import RECEIPT_TYPE, REQUEST
 from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
 from xroad_lite.registry.metadata import History
 
@@ -126,6 +133,7 @@ class _Past:
         self._me = me
         self._accepted: dict[tuple[str, str, str], str] = {}
         self._requests: dict[str, OpenRequest] = {}
+        self._awaited: dict[str, Awaited] = {}
 
     def adopt(self, entry: entries.Entry) -> None:
         """Take in that the node adopted a snapshot, of its own registry or of another's."""
@@ -143,17 +151,30 @@ class _Past:
         """See ``exchange.Memory``."""
         return self._requests.get(message_id)
 
+    def awaited(self, message_id: str) -> Awaited | None:
+        """See ``exchange.Memory``."""
+        return self._awaited.get(message_id)
+
     def accept(self, opened: Seal) -> None:
         """Remember what was accepted; an answer closes its request."""
         sealed = opened.attributes
         self._accepted[(sealed.type, sealed.source, sealed.id)] = opened.identity
-        if sealed.inreplyto is not None:
+        if sealed.inreplyto is not None and sealed.type != RECEIPT_TYPE:
             self._requests.pop(sealed.inreplyto, None)
 
     def sent(self, opened: Seal, entry: entries.Entry) -> None:
-        """Remember a request of ours."""
+        """Remember a request of ours, and what asks for a receipt."""
         sealed = opened.attributes
         agreement = self._own.at(entry.fields["registry"])[0].current.agreement(sealed.agreement)
+        asks = agreement is not None and agreement.receipt and sealed.type != RECEIPT_TYPE
+        if asks and sealed.recipient is not None:
+            self._awaited[sealed.id] = Awaited(
+                sealed.recipient,
+                opened.identity,
+                sealed.agreement,
+                sealed.purpose,
+                float(opened.issued_at),
+            )
         asks = agreement is not None and agreement.operation == REQUEST
         if asks and sealed.inreplyto is None and sealed.recipient is not None:
             expires = times.to_unix(sealed.expirytime) if sealed.expirytime else 0.0

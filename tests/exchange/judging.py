@@ -16,6 +16,7 @@ import yaml
 from xroad_lite import times
 from xroad_lite.envelope import Attributes, Sealed, parse_seal, seal
 from xroad_lite.exchange import (
+    Awaited,
     Draft,
     Judgement,
     OpenRequest,
@@ -47,6 +48,7 @@ class Past:
 
     ids: dict[tuple[str, str, str], str] = field(default_factory=dict)
     requests: dict[str, OpenRequest] = field(default_factory=dict)
+    sent: dict[str, Awaited] = field(default_factory=dict)
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """See ``exchange.Memory``."""
@@ -55,6 +57,10 @@ class Past:
     def open_request(self, message_id: str) -> OpenRequest | None:
         """See ``exchange.Memory``."""
         return self.requests.get(message_id)
+
+    def awaited(self, message_id: str) -> Awaited | None:
+        """See ``exchange.Memory``."""
+        return self.sent.get(message_id)
 
 
 class Instance:

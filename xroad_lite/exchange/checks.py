@@ -7,7 +7,7 @@ input or output. A check's number is its place, from 1, the same in code, errors
  2. registry: the named snapshot is known here, and was not outdated when the seal was made
  3. identity: the signing certificate is listed for the source, trusted, not revoked
  4. signature: it is by that certificate's key, over these very bytes
- 5. freshness: not too old, not from the future, for me, not accepted before, answers my request
+ 5. freshness: not too old, not from the future, for me, not accepted before, answers what I sent
  6. policy: the named agreement covers it, in the sender's snapshot then and in mine now
  7. digest: the body is the one that was sealed; a confidential one opens, and says what it sealed
  8. schema: the body is valid under a schema version of its type, and within the allowed fields
@@ -33,7 +33,7 @@ from xroad_lite.exchange.calls import check_call, sealed_call
 from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_translator
 from xroad_lite.exchange.confidential import opened_body
 from xroad_lite.exchange.identity import standing
-from xroad_lite.exchange.judgement import Judgement, OpenRequest
+from xroad_lite.exchange.judgement import Awaited, Judgement, OpenRequest
 from xroad_lite.exchange.persons import check_pseudonyms, named_persons, subject_of
 from xroad_lite.exchange.registries import (
     UndecidedError,
@@ -170,6 +170,9 @@ def _check_first_time(found: Judgement) -> None:
 def _check_answers(found: Judgement) -> None:
     node = found.node
     attributes = found.attributes
+    if attributes.type == policy.RECEIPT_TYPE:
+        _check_receipt(found)
+        return
     if attributes.inreplyto is None:
         return
     request = node.memory.open_request(attributes.inreplyto)
@@ -187,6 +190,23 @@ def _check_answers(found: Judgement) -> None:
     found.request = request
 
 
+def _check_receipt(found: Judgement) -> None:
+    attributes = found.attributes
+    sent = found.node.memory.awaited(attributes.inreplyto or "")
+    if sent is None or sent.recipient != attributes.source:
+        raise RefusedError(
+            5,
+            "freshness.no_receipt_due",
+            f"no message {attributes.inreplyto} went from here to {attributes.source} under an "
+            "agreement that asks for receipts",
+        )
+    if sent.identity != attributes.requesthash:
+        raise RefusedError(
+            5, "freshness.other_message", "it is a receipt for another message than the one sent"
+        )
+    found.awaited = sent
+
+
 # 6. policy
 
 
@@ -195,9 +215,13 @@ def _check_policy(found: Judgement) -> None:
     assert found.opened is not None
     assert found.sender_snapshot is not None
     attributes = found.attributes
+    sealed_at, now = float(found.opened.issued_at), node.now
     if found.request is not None:
-        _check_same_agreement(found, found.request)
-    for snapshot, at in asked(found, float(found.opened.issued_at), node.now):
+        _check_answer(found, found.request)
+    if found.awaited is not None:
+        _check_same_agreement(found, found.awaited)
+        sealed_at = now = found.awaited.sealed  # a receipt is due for what was sealed in time
+    for snapshot, at in asked(found, sealed_at, now):
         movement = policy.Movement(
             found.operation,
             attributes.source,
@@ -205,7 +229,7 @@ def _check_policy(found: Judgement) -> None:
             attributes.type,
             attributes.purpose,
             at,
-            float(found.opened.issued_at),
+            sealed_at,
             sealed_call(attributes),
         )
         agreement = decide(found, snapshot, movement)
@@ -219,15 +243,20 @@ def _check_policy(found: Judgement) -> None:
         found.agreement = agreement
 
 
-def _check_same_agreement(found: Judgement, request: OpenRequest) -> None:
+def _check_same_agreement(found: Judgement, sent: OpenRequest | Awaited) -> None:
     """An answer travels under the agreement, and for the purpose, of what it answers."""
     answer = found.attributes
-    if (answer.agreement, answer.purpose) != (request.agreement, request.purpose):
+    if (answer.agreement, answer.purpose) != (sent.agreement, sent.purpose):
         raise PolicyError(
             "policy.other_agreement",
-            f"the answer is under {answer.agreement} for {answer.purpose}: the request was under "
-            f"{request.agreement} for {request.purpose}",
+            f"the answer is under {answer.agreement} for {answer.purpose}: what it answers was "
+            f"under {sent.agreement} for {sent.purpose}",
         )
+
+
+def _check_answer(found: Judgement, request: OpenRequest) -> None:
+    _check_same_agreement(found, request)
+    answer = found.attributes
     assert found.known is not None
     party = found.known.current.party(answer.source)
     service = party.service(request.type) if party is not None else None
@@ -241,6 +270,8 @@ def _check_same_agreement(found: Judgement, request: OpenRequest) -> None:
 
 def _operation(found: Judgement) -> str:
     node = found.node
+    if found.awaited is not None:
+        return policy.RECEIPT
     if found.request is not None:
         return policy.REPLY
     party = node.known.current.party(node.me)
@@ -318,7 +349,7 @@ def _check_meaning(found: Judgement) -> None:
     attributes = found.attributes
     found.reading = found.value
     target_iri = node.reads(attributes.type, attributes.inreplyto)
-    if target_iri is None or attributes.type == policy.ERROR_TYPE:
+    if target_iri is None or attributes.type in (policy.ERROR_TYPE, policy.RECEIPT_TYPE):
         return
     target = node.known.current.schema(target_iri)
     if target is None:

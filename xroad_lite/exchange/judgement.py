@@ -89,6 +89,17 @@ class OpenRequest:
     purpose: str
 
 
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A message of ours for which its recipient owes us a receipt; sealed at Unix seconds."""
+
+    recipient: str
+    identity: str
+    agreement: str
+    purpose: str
+    sealed: float
+
+
 class Memory(Protocol):
     """What the checks ask of this node's past."""
 
@@ -98,6 +109,10 @@ class Memory(Protocol):
 
     def open_request(self, message_id: str) -> OpenRequest | None:
         """Our request with this id, if it still waits."""
+        ...
+
+    def awaited(self, message_id: str) -> Awaited | None:
+        """Our message with this id, if its agreement asks for receipts."""
         ...
 
 
@@ -144,6 +159,8 @@ class Judgement:
     operation: str = ""
     agreement: Agreement | None = None
     request: OpenRequest | None = None
+    awaited: Awaited | None = None
+    """What a receipt is for."""
     known: KnownSnapshots | None = None
     """What is known of the registry of the sender's instance."""
     sender_snapshot: Snapshot | None = None

@@ -33,7 +33,8 @@ _ANY_SEQUENCE, _ANY_DIGEST = "0" * 16, "0" * 43
 class Draft(NamedTuple):
     """What an adapter wants to say; times are Unix seconds.
 
-    ``operation`` is publish, request or reply. A reply names the agreement of what it answers.
+    ``operation`` is publish, request, reply or receipt. A reply or a receipt names the agreement of
+    what it answers, a receipt also when that was sealed (``answers_sealed``).
     """
 
     operation: str
@@ -47,6 +48,7 @@ class Draft(NamedTuple):
     expires: float | None = None
     in_reply_to: str | None = None
     request_hash: str | None = None
+    answers_sealed: float | None = None
     user_id: str | None = None
     issue: str | None = None
     represented_party: str | None = None
@@ -63,6 +65,10 @@ class Ready:
     body: bytes
     attributes: dict[str, str]
     """By name, in the order of the seal, all but ``sequence`` and ``datahash`` as they will be."""
+    receipt: bool = False
+    """Whether its recipient owes a receipt."""
+    retention: str | None = None
+    """How long the log keeps the body, as the agreement says; None for ever."""
 
 
 def prepare(
@@ -137,8 +143,15 @@ def prepare(
             closed = encrypted(body, values, agreement, [snapshot, *trusted.values()], now)
             body, values["datacommit"] = closed.body, closed.commitment
         attributes = {name: value for name, value in values.items() if value is not None}
-        ready.append(Ready(draft, recipient, body, attributes))
+        ready.append(Ready(draft, recipient, body, attributes, *_afterwards(draft, agreement)))
     return ready
+
+
+def _afterwards(draft: Draft, agreement: Agreement) -> tuple[bool, str | None]:
+    """Whether a message is receipted, and how long kept: a receipt never is, and is for ever."""
+    if draft.operation == policy.RECEIPT:
+        return False, None
+    return agreement.receipt and agreement.consumer is not None, agreement.retention
 
 
 def check_ready(ready: Ready, signer: Signer) -> None:
@@ -184,8 +197,9 @@ def _agreements(
     trusted: Mapping[str, Snapshot],
 ) -> list[tuple[str | None, str, str]]:
     """Recipient, agreement and purpose of each message that this draft becomes."""
+    at = now if draft.answers_sealed is None else draft.answers_sealed
     movement = policy.Movement(
-        draft.operation, me, draft.recipient, draft.type, draft.purpose or "", now, call=call
+        draft.operation, me, draft.recipient, draft.type, draft.purpose or "", at, call=call
     )
     if draft.agreement is not None:
         policy.decide_all(snapshot, draft.agreement, movement, trusted)

@@ -23,9 +23,11 @@ from xroad_lite.errors import (
 )
 from xroad_lite.exchange import Draft, Judgement
 from xroad_lite.messagelog import Inbox, Incoming, Store, entries
+from xroad_lite.messagelog.receipts import Told
 from xroad_lite.node.answers import answer_error, reply_draft
 from xroad_lite.node.effects import Effects, Writer
 from xroad_lite.node.message import Message
+from xroad_lite.node.receipts import Receipts
 from xroad_lite.node.settings import Retry
 
 BATCH = 256
@@ -55,6 +57,7 @@ class Dispatcher:
         retry: Retry,
         judged: Callable[[int], Judgement],
         forget: Callable[[int], None],
+        receipts: Receipts,
         log: Any,
     ) -> None:
         self._store = store
@@ -62,6 +65,7 @@ class Dispatcher:
         self._retry = retry
         self._judged = judged
         self._forget = forget
+        self._receipts = receipts
         self._log = log
         self.inbox = Inbox(store)
         self.inbox.recover()
@@ -202,6 +206,7 @@ class Dispatcher:
         attempts = row.attempt
         self._store.append(entries.outcome(now, row.index, result, attempts))
         self._store.count(result)
+        self._receipts.came_to(row.index, Told(result, now))
 
     def _failed(self, row: Incoming, error: Exception, now: float) -> None:
         ours = _described(error)
@@ -231,6 +236,8 @@ class Dispatcher:
         with self._store.transaction():
             self._store.append(entries.outcome(now, row.index, entries.DEAD, attempts, reason))
             self._store.count(entries.DEAD)
+            code = error.code if isinstance(error, RejectedError) else "handler.failed"
+            self._receipts.came_to(row.index, Told(entries.DEAD, now, code=code))
             self.inbox.bury(row.index, stored.code, stored.message[:1000])
             if row.subscription in self.asked:
                 self._answer_error(self._judged(row.index), error)

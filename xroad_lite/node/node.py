@@ -36,15 +36,18 @@ from xroad_lite.node.answers import answer_error, read_answer, refusal
 from xroad_lite.node.courier import Courier
 from xroad_lite.node.desk import Desk
 from xroad_lite.node.effects import Effects
+from xroad_lite.node.encryption_keys import EncryptionKeys
 from xroad_lite.node.evidence import Evidence
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription
 from xroad_lite.node.lock import take_lock, until_free
 from xroad_lite.node.message import Message
+from xroad_lite.node.receipts import are_due
 from xroad_lite.node.receiving import Receiver
 from xroad_lite.node.registries import Registries
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.settings import Settings
 from xroad_lite.node.terms import Terms
+from xroad_lite.registry import Snapshot
 from xroad_lite.registry.models import Maintenance
 from xroad_lite.transports import REPLIES, open_transport
 
@@ -87,6 +90,8 @@ class Node:
         self._courier = Courier(self._carry)
         self._handler_thread: int | None = None
         self._keyring = settings.keyring()
+        self._encryption_keys = EncryptionKeys(settings)
+        self._holder = self._encryption_keys.holder()
         self._lock = take_lock(settings.path(settings.log))
         with ExitStack() as undo:
             undo.callback(self._lock.close)
@@ -117,6 +122,7 @@ class Node:
             max_body=settings.max_body,
             terms=self._terms,
             refuse=self._answer_refusal,
+            holder=lambda: self._holder,
         )
         self._dispatcher = Dispatcher(
             self.store,
@@ -124,6 +130,7 @@ class Node:
             settings.retry,
             self._judged,
             self._receiver.forget,
+            self._sender.receipts,
             lambda text: self._talk(text),
         )
         self.desk = Desk(
@@ -133,7 +140,7 @@ class Node:
             self._terms,
             listen=self._listen,
             wake=self._transport.wake,
-            is_asked=self._is_asked,
+            answer_type=self._answer_type,
             rests=lambda now: self._maintenance(now) is not None,
         )
         """For threads that neither run nor handle: the gateway's."""
@@ -141,6 +148,8 @@ class Node:
         self._said = 0.0
         self._complaint: str | None = None
         self._listening: set[str] = set()
+        self._listened_for: Snapshot | None = None
+        """For whose agreements it was made sure that receipts can come."""
 
     @classmethod
     def open(
@@ -355,6 +364,11 @@ class Node:
                 with suppress(*_TROUBLE):
                     self._exchange()
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """The registry as this node knows it now."""
+        return self._registry.current
+
     def status(self) -> dict[str, Any]:
         """What waits where, for people and monitoring."""
         return {
@@ -399,6 +413,7 @@ class Node:
             now,
             new_message_id(now),
             known.fresh_until,
+            self._holder,
             trusted=self._registry.trusted_now,
         )
         check_own(known.current, self._me, self._sender.signer.chain, now)
@@ -447,7 +462,17 @@ class Node:
         if now - self._purged >= _PURGE_SECONDS:
             self._purged = now
             self._purge(now)
-        return self.desk.pump(now) | self._sender.pump(now) | self._receiver.pump(now)
+        self._await_receipts()
+        busy = self.desk.pump(now) | self._sender.pump(now) | self._receiver.pump(now)
+        return self._sender.receipts.pump(now, self) or busy
+
+    def _await_receipts(self) -> None:
+        """Listen for receipts, where an agreement of the registry of now asks for them."""
+        current = self._registry.current
+        if current is not self._listened_for:
+            self._listened_for = current
+            if are_due(current, self._me):
+                self._listen(REPLIES)
 
     def _choose_key(self, now: float) -> None:
         """Seal with the newest key that the registry lists: a roll-over needs no restart."""
@@ -455,6 +480,10 @@ class Node:
             self._sender.signer = self._keyring.signer(self._is_listed, now)
         except KeysError as error:
             self._talk(f"{error}; going on with the key that is open")
+        try:
+            self._holder = self._encryption_keys.renewed(self._holder)
+        except KeysError as error:
+            self._talk(f"{error}; going on with the keys that are open")
         self._evidence.choose_key(self._log_key_is_listed)
 
     def _is_listed(self, sha256: str) -> bool:
@@ -488,6 +517,7 @@ class Node:
         """Erase and forget what has had its time."""
         self.store.erase_expired(now, "quarantine")
         self._sender.drop_expired(now)
+        self._sender.receipts.look_again()
         oldest = now - times.duration(self._registry.current.instance.max_age) - _DAY
         self._receiver.inbox.forget_accepted(oldest)
         self._sender.forget_requests(oldest)
@@ -530,10 +560,12 @@ class Node:
         """Tell the sender of a request why it was refused, if an agreement covers an answer."""
         if found.attributes.inreplyto is not None:
             return
-        if not self._is_asked(found.attributes.type):
+        if self._answer_type(found.attributes.type) is None:
             return
         answer_error(self, found, refusal(found.verdict))
 
-    def _is_asked(self, type_: str) -> bool:
+    def _answer_type(self, type_: str) -> str | None:
+        """By which type a service of this subsystem answers that is asked by ``type_``."""
         party = self._registry.current.party(self._me)
-        return party is not None and party.service(type_) is not None
+        service = party.service(type_) if party is not None else None
+        return None if service is None else service[1]

@@ -15,13 +15,21 @@ from xroad_lite import times
 from xroad_lite.encryption import Holder
 from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash
 from xroad_lite.errors import EncryptionError, KeysError, LogError, RegistryError
-from xroad_lite.exchange import Judgement, OpenRequest, Outcome, Receiving, read_again, receive
+from xroad_lite.exchange import (
+    Awaited,
+    Judgement,
+    OpenRequest,
+    Outcome,
+    Receiving,
+    read_again,
+    receive,
+)
 from xroad_lite.keys import base64url
 from xroad_lite.messagelog import Inbox, Store, entries
 from xroad_lite.node.registries import Registries
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.terms import Terms
-from xroad_lite.policy import REPLY, REQUEST
+from xroad_lite.policy import RECEIPT, REPLY, REQUEST
 from xroad_lite.transports import Delivery, Transport
 
 BATCH = 100
@@ -85,6 +93,10 @@ class Receiver:
     def open_request(self, message_id: str) -> OpenRequest | None:
         """See ``exchange.Memory``."""
         return self._sender.open_request(message_id)
+
+    def awaited(self, message_id: str) -> Awaited | None:
+        """See ``exchange.Memory``."""
+        return self._sender.receipts.awaited(message_id)
 
     def pump(self, now: float) -> bool:
         """Take in what arrived, then what may be decided by now; True if there was anything."""
@@ -196,9 +208,10 @@ class Receiver:
 
     def judgement(self, index: int, now: float) -> Judgement:
         """The judgement of an accepted entry: of late from memory, else read again."""
-        found = self.judged.get(index)
-        if found is not None:
-            return found
+        return self.judged.get(index) or self.read(index, now)
+
+    def read(self, index: int, now: float, *, reads: str | None = None) -> Judgement:
+        """Read an accepted entry again, in the terms of a schema's IRI if not as its log says."""
         entry, body = self._store.entry(index), self._store.body(index)
         if body is None:
             raise LogError("log.erased", f"the body of entry {index} was erased")
@@ -210,7 +223,7 @@ class Receiver:
             )
         seal, node = self._store.seal(index), replace(self.moment(now), trusted=trusted)
         try:
-            return read_again(seal, *body, node, entry.fields.get("reads"))
+            return read_again(seal, *body, node, reads or entry.fields.get("reads"))
         except EncryptionError as error:  # it opened when it came: a key was taken away
             raise KeysError("keys.encryption", f"entry {index}: {error}", hint=error.hint) from None
 
@@ -236,6 +249,10 @@ class Receiver:
         self.inbox.accept(
             index, attributes.type, attributes.source, attributes.id, found.opened.identity, now
         )
+        self._sender.receipts.received(found, index)
+        if found.operation == RECEIPT:
+            self._sender.receipts.got(found, index)
+            return
         if found.operation == REPLY:
             self._store.execute(
                 "UPDATE xl_requests SET reply = ? WHERE id = ?", (index, attributes.inreplyto)
@@ -266,7 +283,8 @@ class Receiver:
             self._store.count("quarantine.full")
             self._keep_unproven(found, now)
             return
-        self._append(found, now, now + _QUARANTINE_SECONDS if quarantined else None)
+        index = self._append(found, now, now + _QUARANTINE_SECONDS if quarantined else None)
+        self._sender.receipts.received(found, index)
         if found.operation == REQUEST or check == 5:
             self._refuse(found)
 

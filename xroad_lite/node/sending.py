@@ -13,7 +13,8 @@ from xroad_lite.errors import TransportError
 from xroad_lite.exchange import OpenRequest, Ready, check_ready, seal_ready
 from xroad_lite.keys import Signer
 from xroad_lite.messagelog import Outbox, Outgoing, Store, entries
-from xroad_lite.policy import REPLY, REQUEST
+from xroad_lite.node.receipts import Receipts
+from xroad_lite.policy import RECEIPT, REPLY, REQUEST
 from xroad_lite.transports import REPLIES, Outcome, Parcel, Transport
 
 WINDOW = 1000
@@ -38,6 +39,7 @@ class Sender:
         self._limit = limit
         self._max_body = max_body
         self.outbox = Outbox(store)
+        self.receipts = Receipts(store)
         self._in_flight: dict[int, Outgoing] = {}
         self._flying: dict[int, int] = {}
         """Body bytes of what is on the way, by log entry."""
@@ -85,11 +87,12 @@ class Sender:
             leaf, sealed.opened, direction=entries.OUT, salt=sealed.salt, body=sealed.body
         )
         self._queue(ready, sealed, index)
+        self.receipts.sent(ready, sealed, index)
         return index
 
     def _queue(self, ready: Ready, sealed: Sealed, index: int) -> None:
         draft, opened = ready.draft, sealed.opened
-        lane = REPLIES if draft.operation == REPLY else draft.type
+        lane = REPLIES if draft.operation in (REPLY, RECEIPT) else draft.type
         self.outbox.add(index, ready.recipient, lane, draft.expires)
         self._fresh.pop(index, None)  # of a transaction that was rolled back
         if len(self._fresh) < WINDOW and len(sealed.body) < _FRESH_BYTES:
@@ -170,6 +173,7 @@ class Sender:
                     self._store.append(entries.outcome(now, index, entries.EXPIRED, attempts))
                     self._store.count("sent.expired")
                     self.outbox.confirmed([index])
+                    self.receipts.not_sent(index)
                     self._fresh.pop(index, None)
 
     def forget_requests(self, before: float) -> None:

@@ -1,0 +1,167 @@
+"""Receipts: what a node owes for what it received, sealed and sent; and what it got for its own.
+
+Does not decide whether a receipt is due: the agreement does. What is owed is written in the
+transaction that accepts, refuses or handles a message, and sealed soon after.
+"""
+
+from __future__ import annotations
+
+from xroad_lite import times
+from xroad_lite.envelope import RECEIPT_TYPE, Sealed, parse_seal
+from xroad_lite.errors import RefusedError, TransportError
+from xroad_lite.exchange import Awaited, Draft, Judgement, Outcome, Ready
+from xroad_lite.messagelog import Store
+from xroad_lite.messagelog.receipts import RECEIVED, REFUSED, Owed, ReceiptTables, Told, Waiting
+from xroad_lite.node.effects import Effects, Writer
+from xroad_lite.policy import RECEIPT
+from xroad_lite.registry import Snapshot
+
+BATCH = 100
+_LATER_SECONDS = 60.0
+_POLICY = 6
+
+
+class Receipts:
+    """Both sides of receipts, in one node's store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._tables = ReceiptTables(store)
+        self._tables.create()
+        self._next: float | None = 0.0
+        """When there may be something to seal, Unix seconds; None while there is nothing."""
+        self.problem: str | None = None
+        """Why receipts cannot be sealed now, for people."""
+
+    # of what came
+
+    def received(self, found: Judgement, entry: int) -> None:
+        """Owe a receipt for an accepted or refused message, if its agreement asks for one.
+
+        In the open transaction. Only the recipient itself gives one, and never for a receipt.
+        """
+        attributes, node = found.attributes, found.node
+        agreement = node.known.current.agreement(attributes.agreement)
+        due = agreement is not None and agreement.receipt and attributes.recipient == node.me
+        if not due or attributes.type == RECEIPT_TYPE:
+            return
+        verdict = found.verdict
+        accepted = verdict.outcome is Outcome.ACCEPTED
+        told = Told(
+            RECEIVED if accepted else REFUSED, node.now, verdict.check, verdict.code or None
+        )
+        self._tables.owe(entry, told)
+        self._next = 0.0
+
+    def came_to(self, entry: int, told: Told) -> None:
+        """Owe a receipt for what became of an accepted message, in the open transaction."""
+        if self._tables.owe_outcome(entry, told):
+            self._next = 0.0
+
+    def look_again(self) -> None:
+        """An operator's command may have owed something."""
+        self._next = 0.0
+
+    def pump(self, now: float, writer: Writer) -> bool:
+        """Seal what is owed; True if there was anything to do."""
+        if self._next is None or now < self._next:
+            return False
+        ready = [(one, self._prepared(one, now, writer)) for one in self._tables.due(now, BATCH)]
+        try:
+            with self._store.transaction():
+                for one, effects in ready:
+                    for receipt in effects.write() if effects is not None else ():
+                        self._tables.written(one.number, receipt)
+        except TransportError as error:  # the outbox is full
+            self.problem = str(error)
+            self._next = now + 1
+            return False
+        self._next = self._tables.next_due()
+        return bool(ready)
+
+    def _prepared(self, one: Owed, now: float, writer: Writer) -> Effects | None:
+        effects = Effects(writer)
+        try:
+            effects.add(self._draft(one))
+        except RefusedError as error:
+            never = error.check == _POLICY  # no agreement lets this receipt pass
+            self._store.count("receipts.not_allowed" if never else "receipts.postponed")
+            self._tables.later(one.number, None if never else now + _LATER_SECONDS)
+            self.problem = None if never else str(error)
+            return None
+        self.problem = None
+        return effects
+
+    def _draft(self, one: Owed) -> Draft:
+        """The receipt, under the agreement and purpose of what it is for."""
+        opened, told = parse_seal(self._store.seal(one.entry)), one.told
+        sealed = opened.attributes
+        body = {"state": told.state, "check": told.check, "code": told.code}
+        return Draft(
+            operation=RECEIPT,
+            type=RECEIPT_TYPE,
+            body={name: value for name, value in body.items() if value is not None},
+            recipient=sealed.source,
+            purpose=sealed.purpose,
+            agreement=sealed.agreement,
+            time=told.at,
+            in_reply_to=sealed.id,
+            request_hash=opened.identity,
+            answers_sealed=float(opened.issued_at),
+            traceparent=sealed.traceparent,
+        )
+
+    # of what went
+
+    def sent(self, ready: Ready, sealed: Sealed, entry: int) -> None:
+        """Await a receipt for a message, in the transaction that logs it, if one is due."""
+        if ready.receipt and ready.recipient is not None:
+            attributes = sealed.opened.attributes
+            waiting = Waiting(
+                entry,
+                attributes.id,
+                ready.recipient,
+                attributes.type,
+                sealed.opened.identity,
+                attributes.agreement,
+                attributes.purpose,
+                float(sealed.opened.issued_at),
+                None,
+            )
+            self._tables.wait_for(waiting)
+
+    def not_sent(self, entry: int) -> None:
+        """A message of ours expired in the outbox."""
+        self._tables.not_sent(entry)
+
+    def awaited(self, message_id: str) -> Awaited | None:
+        """See ``exchange.Memory``."""
+        found = self._tables.awaited(message_id)
+        if found is None:
+            return None
+        return Awaited(
+            found.recipient, found.identity, found.agreement, found.purpose, found.sealed
+        )
+
+    def got(self, found: Judgement, entry: int) -> None:
+        """Keep what an accepted receipt says, in the open transaction."""
+        says, attributes = found.value, found.attributes
+        at = times.to_unix(attributes.time)
+        told = Told(says["state"], at, says.get("check"), says.get("code"))
+        self._tables.got(entry, attributes.inreplyto or "", told)
+
+    def status(self, now: float, within: float) -> dict[str, object]:
+        """What people and monitoring want to know; missing is what did not come ``within`` s."""
+        return {**self._tables.status(now - within), "problem": self.problem}
+
+
+def are_due(snapshot: Snapshot, me: str) -> bool:
+    """Whether some agreement lets this subsystem expect receipts, so that it listens for them."""
+    standing = snapshot.parties.standing
+    return any(
+        me in standing(party)
+        for agreement in snapshot.agreements
+        if agreement.receipt
+        for party in (agreement.provider, agreement.consumer)
+        if party is not None
+    )
