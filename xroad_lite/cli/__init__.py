@@ -29,6 +29,7 @@ from xroad_lite.cli.authority import ca_app
 from xroad_lite.cli.broker import broker_app
 from xroad_lite.cli.demo.command import demo
 from xroad_lite.cli.doctor import doctor
+from xroad_lite.cli.gateway import gateway_app
 from xroad_lite.cli.init import init
 from xroad_lite.cli.keys import keys_app
 from xroad_lite.cli.log import dead_app, log_app
@@ -69,6 +70,7 @@ app.add_typer(broker_app, name="broker")
 app.add_typer(log_app, name="log")
 app.add_typer(dead_app, name="dead")
 app.add_typer(vocab_app, name="vocab")
+app.add_typer(gateway_app, name="gateway")
 
 
 def main() -> None:

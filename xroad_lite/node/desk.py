@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from xroad_lite.errors import LogError, RequestError, XRoadError
-from xroad_lite.exchange import Draft
+from xroad_lite.exchange import Draft, Judgement
 from xroad_lite.identifiers import MessageType, SubsystemId
 from xroad_lite.messagelog import Incoming
 from xroad_lite.node.answers import read_answer, reply_draft
@@ -62,10 +62,10 @@ class Desk:
         *,
         listen: Callable[[str], None],
         wake: Callable[[], None],
-        is_asked: Callable[[str], bool],
+        answer_type: Callable[[str], str | None],
         rests: Callable[[float], bool],
     ) -> None:
-        """``is_asked`` tells a type that asks a service; ``rests`` when what came must wait."""
+        """``answer_type`` is what answers a type of requests; ``rests``: what came must wait."""
         self._writer = writer
         self._store = writer.store
         self._dispatcher = dispatcher
@@ -73,7 +73,7 @@ class Desk:
         self._terms = terms
         self._listen = listen
         self._wake = wake
-        self._is_asked = is_asked
+        self.answer_type = answer_type
         self._rests = rests
         self._orders: deque[_Order] = deque()
         self._takers: dict[str, deque[_Taker]] = {}
@@ -142,7 +142,7 @@ class Desk:
         if type not in self._held:
             self._terms.subscribe(type, reads, confluent_prefix=False)
             self._held.add(type)
-            if self._is_asked(type):
+            if self.answer_type(type) is not None:
                 self._dispatcher.asked.add(type)
             self._listen(type)
 
@@ -193,6 +193,18 @@ class Desk:
         def work(_: float) -> None:
             self._dispatcher.inbox.returned(self._row(entry).index)
             del self._lent[entry]
+
+        return self._soon(work, False)
+
+    def read_as(self, entry: int, reads: str) -> Future[Judgement]:
+        """Read a message in other terms than it was taken in; ``reads`` is as in ``hold``.
+
+        ``ConfigurationError`` ``config.reads`` for unknown terms, ``SemanticsError`` where it
+        cannot be read in them.
+        """
+
+        def work(now: float) -> Judgement:
+            return self._receiver.read(entry, now, reads=self._terms.target(reads).iri)
 
         return self._soon(work, False)
 

@@ -38,7 +38,7 @@ class Terms:
     def ask(self, message_id: str, reads: str | None) -> None:
         """Read the answer to a question as ``reads`` names it."""
         if reads is not None:
-            self._reading[message_id] = self._target(reads).iri
+            self._reading[message_id] = self.target(reads).iri
 
     def asked(self, message_id: str) -> None:
         """No answer to this question is waited for any more."""
@@ -57,7 +57,7 @@ class Terms:
 
         What an instance will offer whose registry was not in reach yet, is seen when it comes.
         """
-        target, current = self._target(reads), self._registry.current
+        target, current = self.target(reads), self._registry.current
         asked = [current, *self._registry.trusted_now.values()]
         sources = [one for one in (each.latest_schema(type_) for each in asked) if one is not None]
         if not sources and not self._registry.awaited:
@@ -76,7 +76,8 @@ class Terms:
             raise problems[0]
         return target
 
-    def _target(self, reads: str) -> SchemaVersion:
+    def target(self, reads: str) -> SchemaVersion:
+        """The schema that ``reads`` names, by type or ``type/version``."""
         name, _, version = reads.partition("/")
         snapshot = self._registry.current
         give_vocabulary(snapshot, lambda: read_vocabulary(snapshot, self._cache))

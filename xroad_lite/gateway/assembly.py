@@ -1,0 +1,19 @@
+"""The gateway put together: which interfaces there are, and in which order they are asked.
+
+Another interface is a module of its own that is added here, before those that claim more.
+"""
+
+from __future__ import annotations
+
+from xroad_lite.gateway.application import Application, Gateway
+from xroad_lite.gateway.messages import Messages
+from xroad_lite.gateway.nodes import Nodes
+from xroad_lite.gateway.openapi import document
+from xroad_lite.gateway.operations import Operations
+from xroad_lite.gateway.settings import GatewaySettings
+
+
+def assembled(settings: GatewaySettings, nodes: Nodes) -> Application:
+    """The application over these nodes."""
+    gateway = Gateway.of(settings, nodes)
+    return Application(gateway, [Operations(gateway, document()), Messages(gateway)])

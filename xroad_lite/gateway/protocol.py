@@ -1,0 +1,174 @@
+"""HTTP/1.1 as this gateway accepts it: uvicorn's on llhttp, with limits, and strict where two
+readers could differ.
+
+llhttp refuses what smuggles requests (two lengths, a length beside chunks, bare line feeds, folded
+headers); this adds what it leaves open. Does not read bodies: ``bodies`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from xroad_lite.gateway.callers import CERTIFICATE
+from xroad_lite.gateway.settings import Limits
+
+NAMES_AS_SENT = "xroad_lite.headers"
+"""Where the scope's state has the headers with their names as they were written."""
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_REASONS = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. What breaks a rule is told so, and the connection ends."""
+
+    limits = Limits()
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._timer: asyncio.TimerHandle | None = None
+        self._head = 0
+        self._written: list[tuple[bytes, bytes]] = []
+        self._certificate: bytes | None = None
+        self._reading = False
+        """Whether a request has begun that is not all here."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come; it has so long to say what it wants."""
+        super().connection_made(transport)
+        secure = transport.get_extra_info("ssl_object")
+        self._certificate = secure.getpeercert(binary_form=True) if secure is not None else None
+        if len(self.connections) > self.limits.connections:
+            self._refuse(503, b"too many connections")
+            return
+        self._expect(self.limits.header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._expect(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests; whatever is behind what was refused is not read."""
+        if self.transport.is_closing():
+            return
+        if not self._reading and self._timer is None:
+            self._expect(self.limits.header_seconds)
+        super().data_received(data)
+        if not self.transport.is_closing() and self._head > self.limits.headers:
+            self._refuse(431, b"the headers are too large")
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as HTTP."""
+        self._refuse(400, msg.encode("ascii", "replace"))
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._reading = True
+        self._head = 0
+        self._written = []
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request's target."""
+        super().on_url(url)
+        self._head += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, as it was written."""
+        self._head += len(name) + len(value) + 4
+        self._written.append((name, value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The request's head is here: from now on its body has its own time."""
+        if self.transport.is_closing():
+            return
+        problem = self._problem()
+        if problem is not None:
+            self._refuse(*problem)
+            return
+        state = self.scope["state"]
+        state[NAMES_AS_SENT] = self._written
+        state[CERTIFICATE] = self._certificate
+        self._head = 0
+        self._expect(self.limits.body_seconds)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """All of a request is here."""
+        self._reading = False
+        self._expect(None)
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
+    def _problem(self) -> tuple[int, bytes] | None:
+        """What two readers of one head could understand in two ways."""
+        if self._head > self.limits.headers:
+            return 431, b"the headers are too large"
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if self.parser.get_http_version() == "1.1" and len(hosts) != 1:
+            return 400, b"expected one Host header"
+        if not self.url.startswith(b"/") or b"#" in self.url:
+            return 400, b"expected a target that begins with a slash"
+        if any(byte <= 0x20 or byte >= 0x7F for byte in self.url):
+            return 400, b"the target has bytes that must be percent-encoded"
+        for name, value in self.headers:
+            if not name or not _TOKEN.issuperset(name):
+                return 400, b"a header's name has bytes that it cannot have"
+            if name == b"transfer-encoding" and value.lower() != b"chunked":
+                return 400, b"expected no transfer encoding but chunked"
+        return None
+
+    def _expect(self, seconds: float | None) -> None:
+        """So long the client has for its next step; None when it is our turn."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        if self._reading and self.cycle is not None and self.cycle.response_started:
+            self.transport.close()
+        elif self._reading:
+            self._refuse(408, b"the request took too long")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, text: bytes) -> None:
+        """Say why, and end; a request that is being answered just ends."""
+        self._expect(None)
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            head = b"HTTP/1.1 %d %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
+            self.transport.write(
+                head % (status, _REASONS[status], len(text) + 1)
+                + b"Connection: close\r\n\r\n"
+                + text
+                + b"\n"
+            )
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()

@@ -1,0 +1,130 @@
+"""What a gateway is configured by: ``gateway.yaml``; does not open anything that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from xroad_lite.errors import ConfigurationError, IdentifierError, RegistryError
+from xroad_lite.identifiers import SubsystemId
+from xroad_lite.registry.documents import read_yaml
+
+FILE_NAME = "gateway.yaml"
+
+
+def _subsystem(text: str) -> str:
+    try:
+        return str(SubsystemId.parse(text))
+    except IdentifierError as error:
+        raise ValueError(error.message) from None
+
+
+Subsystem = Annotated[str, AfterValidator(_subsystem)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=2048)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tls(_Part):
+    """The gateway's own certificate and key, PEM files."""
+
+    certificate: str
+    key: str
+
+
+class Client(_Part):
+    """An information system: the certificate (PEM) it shows, and for whom it speaks."""
+
+    certificate: str
+    subsystem: Subsystem
+
+
+class Provider(_Part):
+    """Where a service of a subsystem is answered: an HTTP service of the institution's own.
+
+    ``authority`` is a PEM file that vouches for an ``https:`` address, the machine's own if left
+    out; ``certificate`` and ``key`` are what the gateway shows there.
+    """
+
+    service: str = Field(min_length=1)
+    url: Url
+    subsystem: Subsystem | None = None
+    """Whose service it is; of the only node, if there is one."""
+    timeout: Seconds = 60.0
+    authority: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+class Limits(_Part):
+    """How much, and for how long, anybody may take. Bytes and seconds."""
+
+    headers: Annotated[int, Field(ge=1024, le=1_048_576)] = 32_768
+    """The request line and all headers together."""
+    header_seconds: Seconds = 10.0
+    body_seconds: Seconds = 60.0
+    idle_seconds: Seconds = 30.0
+    answer_seconds: Seconds = 60.0
+    """How long a call waits for its answer; its message is good for as long."""
+    requests: Annotated[int, Field(ge=1)] = 2000
+    """How many are answered at the same time; more are told to come again."""
+    connections: Annotated[int, Field(ge=1)] = 5000
+    calls: Annotated[int, Field(ge=1)] = 256
+    """How many calls of one provider are open at the same time."""
+    lease_seconds: Seconds = 60.0
+    """How long a message that was read waits to be acknowledged."""
+
+
+class GatewaySettings(_Part):
+    """``gateway.yaml``. Paths are relative to the folder that it lies in."""
+
+    folder: Path
+    nodes: list[str] = ["."]
+    """The folders of the nodes that it speaks for."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    tls: Tls | None = None
+    open: bool = False
+    """Whether whoever reaches the port speaks for the nodes: on loopback only."""
+    clients: list[Client] = []
+    tokens: str = "tokens.yaml"
+    providers: list[Provider] = []
+    limits: Limits = Limits()
+
+    @classmethod
+    def read(cls, file: Path, **changed: Any) -> GatewaySettings:
+        """Read ``gateway.yaml``, some of it ``changed``; ``ConfigurationError`` tells."""
+        try:
+            found = read_yaml(str(file), file.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(
+                "config.missing",
+                f"cannot read {file}: {error.strerror}",
+                hint="leave --config out to run with the options alone",
+            ) from None
+        except RegistryError as error:
+            raise ConfigurationError("config.file", error.message) from None
+        if not isinstance(found, dict):
+            raise ConfigurationError("config.file", f"{file} is not a YAML mapping")
+        return cls.of(file.parent, found | changed, str(file))
+
+    @classmethod
+    def of(cls, folder: Path, values: dict[str, Any], origin: str = "options") -> GatewaySettings:
+        """Settings from a mapping; ``ConfigurationError`` names the field that is wrong."""
+        try:
+            return cls.model_validate({**values, "folder": folder})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(step) for step in first["loc"])
+            raise ConfigurationError(
+                "config.field", f"{origin}: {field}: {first['msg']} (got {first['input']!r:.80})"
+            ) from None
+
+    def path(self, name: str) -> Path:
+        """A path of these settings, made absolute."""
+        return self.folder / name
