@@ -5,10 +5,22 @@ Each module adds its commands to the two; a new one is named here.
 
 from __future__ import annotations
 
-from xroad_lite.cli.log import checkpoints, dead, gaps, meaning, replay, show, verify
+from xroad_lite.cli.log import (
+    archive,
+    checkpoints,
+    dead,
+    gaps,
+    meaning,
+    replay,
+    search,
+    show,
+    upkeep,
+    verify,
+)
 from xroad_lite.cli.log.app import dead_app, log_app
 
 __all__ = [
+    "archive",
     "checkpoints",
     "dead",
     "dead_app",
@@ -16,6 +28,8 @@ __all__ = [
     "log_app",
     "meaning",
     "replay",
+    "search",
     "show",
+    "upkeep",
     "verify",
 ]
