@@ -24,6 +24,8 @@ from xroad_lite.registry.trusted import TrustedInstance, instance_of
 _LOOK_AGAIN_SECONDS = 1.0
 _REMOTE_SECONDS = 60.0
 """How often another instance's registry is looked at over the web."""
+_ROOT = "root.json"
+"""In a mirror, the root from which another instance's registry was believed."""
 
 
 class Registries:
@@ -160,16 +162,17 @@ class Registries:
         client = trusted_client(self._settings, one, root)
         key = f"{client.mirror.path} {one.registry} {one.base}"
         if key not in self._views:
+            client.mirror.write(_ROOT, root)
             self._views[key] = RegistryView(client, self._store, now, one)
         return self._views[key]
 
     def _from_mirrors(self, instance: str, name: str) -> Snapshot | None:
         """An earlier snapshot of an instance that is trusted no more."""
         for path in _mirrors(self._settings).glob(f"{quote(instance, safe='')}-*"):
-            folder = RegistryFolder(path)
             try:
+                folder = RegistryFolder(path, (path / _ROOT).read_bytes())
                 return folder.load(folder.head(name))
-            except XRoadError:
+            except (XRoadError, OSError):
                 continue
         return None
 
