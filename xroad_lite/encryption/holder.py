@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from xroad_lite.encryption.bodies import decrypt_body
 from xroad_lite.encryption.party_keys import PrivateKey
@@ -37,6 +37,18 @@ class Holder:
             me=self.me,
             keys=self._keys,
             committed=committed,
+        )
+
+    def logged_body(self, attributes: Mapping[str, str], body: bytes) -> bytes:
+        """What a body says that lies in a log, by its sealed attributes: itself, or decrypted."""
+        if "datacommit" not in attributes:
+            return body
+        return self.open_body(
+            body,
+            message_id=attributes["id"],
+            source=attributes["source"],
+            recipient=attributes.get("recipient", ""),
+            committed=attributes["datacommit"],
         )
 
     def pseudonym_key(self, agreement: str, wrapped: str) -> bytes:

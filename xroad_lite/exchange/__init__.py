@@ -11,6 +11,7 @@ from xroad_lite.exchange.identity import check_own
 from xroad_lite.exchange.incoming import read_again, receive
 from xroad_lite.exchange.judgement import (
     NAMES,
+    NOBODY,
     Awaited,
     Judgement,
     Memory,
@@ -25,6 +26,7 @@ from xroad_lite.exchange.wire_prefix import PREFIX_NOT_ASKED
 
 __all__ = [
     "NAMES",
+    "NOBODY",
     "PREFIX_NOT_ASKED",
     "Awaited",
     "Draft",

@@ -19,6 +19,7 @@ from xroad_lite.schema.pointers import parsed, pointer
 _MAX_REASONS = 500
 _NAMED = re.compile(r'^the field "((?:[^"])*)" is missing')
 _READABLE = ("application/json", "avro/binary")
+_ENCRYPTED = "application/jose+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def travelled(store: Store) -> Iterator[Travelled]:
             said["id"],
             said["type"],
             said.get("dataschema", ""),
-            said.get("datacontenttype", "application/json"),
+            _ENCRYPTED if "datacommit" in said else said.get("datacontenttype", "application/json"),
             None if body is None else body[1],
         )
 

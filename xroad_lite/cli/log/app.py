@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from xroad_lite.cli import passphrases
+from xroad_lite.errors import ConfigurationError, EncryptionError
+
+if TYPE_CHECKING:
+    from xroad_lite.encryption import Holder
 
 log_app = typer.Typer(no_args_is_help=True, help="Look into a node's log: show, verify, replay.")
 dead_app = typer.Typer(
@@ -28,8 +34,24 @@ def log_file(node: Path, log: Path | None) -> Path:
     return settings.path(settings.log)
 
 
-def whole(store: Any, index: int) -> dict[str, Any]:
-    """One entry with all that is kept of it: payload, seal and body too."""
+def holder_at(node: Path) -> Holder:
+    """What the node in a folder opens with its encryption keys; nothing where there is no node."""
+    from xroad_lite.encryption import Holder
+    from xroad_lite.node import Settings
+    from xroad_lite.node.encryption_keys import holder_of
+
+    try:
+        settings = Settings.read(node)
+    except ConfigurationError:
+        return Holder("")
+    return holder_of(settings, passphrases.asked(settings.passphrase_source()))
+
+
+def whole(store: Any, index: int, node: Path = Path()) -> dict[str, Any]:
+    """One entry with all that is kept of it: payload, seal and body too.
+
+    A confidential body is opened with the keys of ``node``; ``closed`` says why it is not.
+    """
     entry = store.entry(index)
     found: dict[str, Any] = {"entry": index, **entry.fields}
     if entry.proven:
@@ -38,4 +60,14 @@ def whole(store: Any, index: int) -> dict[str, Any]:
         del found["header"], found["signature"]
         body = store.body(index)
         found["body"] = None if body is None else body[1].decode("utf-8", "replace")
+        if body is not None and "datacommit" in found["payload"]:
+            found |= _opened(body[1], found["payload"], node)
     return found
+
+
+def _opened(body: bytes, attributes: dict[str, str], node: Path) -> dict[str, Any]:
+    try:
+        plain = holder_at(node).logged_body(attributes, body)
+    except EncryptionError as error:
+        return {"body": None, "encrypted": body.decode("utf-8", "replace"), "closed": str(error)}
+    return {"body": plain.decode("utf-8", "replace"), "confidential": True}

@@ -60,7 +60,7 @@ def dead_show(entry: int, node: options.NodeFolder = Path(), json: options.Json 
     if letter is None:
         raise _no_letter(entry)
     reason = {"code": letter.code, "message": letter.message, "attempts": letter.attempts}
-    found = whole(store, entry) | {"reason": reason}
+    found = whole(store, entry, node) | {"reason": reason}
     output.give(found, lambda: output.out.print_json(data=found))
 
 

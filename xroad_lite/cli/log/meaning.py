@@ -11,12 +11,19 @@ import typer
 from rich.markup import escape
 
 from xroad_lite.cli import options, output
-from xroad_lite.cli.log.app import LogOption, log_app, log_file
-from xroad_lite.errors import ConfigurationError, LogError, RegistryError, XRoadError
+from xroad_lite.cli.log.app import LogOption, holder_at, log_app, log_file
+from xroad_lite.errors import (
+    ConfigurationError,
+    EncryptionError,
+    LogError,
+    RegistryError,
+    XRoadError,
+)
 
 if TYPE_CHECKING:
     from rdflib import Graph
 
+    from xroad_lite.encryption import Holder
     from xroad_lite.messagelog import Store
     from xroad_lite.registry import RegistryFolder, SchemaVersion, Snapshot
     from xroad_lite.semantics.rdf.shapes import Violation
@@ -38,6 +45,7 @@ class Reader:
 
     store: Store
     registry: RegistryFolder
+    holder: Holder
     _snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
     @classmethod
@@ -45,7 +53,7 @@ class Reader:
         """A reader with the registry that the node is set up with."""
         from xroad_lite.node import Settings
 
-        return cls(store, Settings.read(node).registry_client().mirror)
+        return cls(store, Settings.read(node).registry_client().mirror, holder_at(node))
 
     def message(self, index: int) -> Meant:
         """The message of one entry; ``LogError`` where there is none that can be read."""
@@ -62,7 +70,11 @@ class Reader:
         schema = snapshot.schema(sealed["dataschema"])
         if schema is None:
             raise _no_meaning(index, f"snapshot {snapshot.name} has no {sealed['dataschema']}")
-        body = compiled_schema(snapshot, schema).decode(stored[1])
+        try:
+            plain = self.holder.logged_body(sealed, stored[1])
+        except EncryptionError as error:
+            raise _no_meaning(index, f"its body is confidential: {error.message}") from None
+        body = compiled_schema(snapshot, schema).decode(plain)
         return Meant(message_iri(sealed["id"]), sealed["type"], body, schema)
 
     def _snapshot(self, index: int, name: str) -> Snapshot:

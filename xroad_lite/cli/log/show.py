@@ -35,7 +35,7 @@ def show(
         show_as(store, node, entry, form)
         return
     if entry is not None:
-        found = whole(store, entry)
+        found = whole(store, entry, node)
         output.give(found, lambda: output.out.print_json(data=found))
         return
     rows = _rows(store, last, subject)
