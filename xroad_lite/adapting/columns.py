@@ -6,7 +6,6 @@ Does not translate meaning: that is what bindings and mappings are for.
 from __future__ import annotations
 
 import base64
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -69,6 +68,9 @@ class Columns:
 
         ``RejectedError`` names the column whose value is not what it is to be read as.
         """
+        if not isinstance(row, Mapping):
+            got = type(row).__name__
+            raise RejectedError("columns.row", f"got a {got}: expected names with values")
         tree: dict[str, Any] = {}
         for path, value in (self.constants or {}).items():
             _put(tree, path, value)
@@ -88,7 +90,12 @@ class Columns:
         """The row that a body makes: every column, with None for what the body lacks."""
         if self.places is None:
             return dict(body)
-        return {name: _at(body, path) for name, (path, _) in self.places.items()}
+        found = {name: _at(body, path) for name, (path, _) in self.places.items()}
+        texts = {name for name, (_, kind) in self.places.items() if kind == "text"}
+        return {
+            name: str(value) if name in texts and value is not None else value
+            for name, value in found.items()
+        }
 
     def _of(self, row: Mapping[str, Any]) -> Mapping[str, tuple[str, str | None]]:
         return {name: (name, None) for name in row} if self.places is None else self.places
@@ -204,8 +211,3 @@ def _at(body: Any, path: str) -> Any:
         else:
             return None
     return body
-
-
-def digest_text(row: Any) -> str:
-    """A row as one text that is the same for the same content."""
-    return json.dumps(row, sort_keys=True, default=str, ensure_ascii=True)

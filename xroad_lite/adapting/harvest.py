@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from xroad_lite.adapting.columns import Columns, digest_text
+from xroad_lite.adapting.columns import Columns, plain
 from xroad_lite.errors import RefusedError, RejectedError, XRoadError
 from xroad_lite.node import Node
 from xroad_lite.node.effects import Effects
@@ -45,9 +45,10 @@ _NOTHING = _Mark("")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item as the source has it now: ``key`` names it, ``row`` is its content (JSON values).
+    """One item as the source has it now: ``key`` names it, ``row`` is its content.
 
-    ``watermark`` is what the source is asked from later on (a JSON value); items come in its order.
+    ``watermark`` is what the source is asked from later on: a JSON value then, a time as its text.
+    Items come in its order.
     """
 
     key: str
@@ -106,7 +107,7 @@ class Harvest:
             count += self._publish(batch, known)
             if settle is not None:
                 settle([(item, known[item.key].reason) for item in batch])
-            highest = batch[-1].watermark
+            highest = plain(batch[-1].watermark)
         self._finish(_moved(state, highest, begun, self._clock(), self._overlap), known, seen)
         return count
 
@@ -200,7 +201,7 @@ def _batches(items: Iterable[Item]) -> Iterator[Sequence[Item]]:
 
 
 def _digest(item: Item) -> str:
-    text = digest_text([item.row, item.subject])
+    text = json.dumps([item.row, item.subject], sort_keys=True, default=plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

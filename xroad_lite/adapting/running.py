@@ -25,11 +25,6 @@ class Configuration(Protocol):
     """What every adapter's configuration has."""
 
     @property
-    def folder(self) -> Path:
-        """Where the file lies; paths are relative to it."""
-        ...
-
-    @property
     def node(self) -> str:
         """The folder of the node."""
         ...
@@ -52,15 +47,14 @@ C = TypeVar("C", bound=Configuration)
 
 
 def read_configuration(file: Path, kind: type[C]) -> C:
-    """Read a YAML file into a dataclass, checked; its ``folder`` is where the file lies.
+    """Read a YAML file into a dataclass, checked.
 
     A text ``env:NAME`` is replaced by that environment variable: secrets stay out of files.
     ``ConfigurationError`` names the file, the field, what was got and what was expected.
     """
     try:
         found = read_yaml(str(file), file.read_bytes())
-        values = {**_revealed(found), "folder": file.parent.resolve()}
-        return TypeAdapter(kind).validate_python(values)
+        return TypeAdapter(kind).validate_python(_revealed(found))
     except OSError as error:
         raise ConfigurationError(
             "config.missing",
@@ -80,13 +74,16 @@ def read_configuration(file: Path, kind: type[C]) -> C:
 def run_adapter(adapter: Callable[[Node, C], Adapter], kind: type[C]) -> None:
     """Run until Ctrl-C: the whole main program of an adapter.
 
-    The configuration is ``adapter.yaml``, or what the first argument names. Handlers and rounds
+    The configuration is ``adapter.yaml``, or what the first argument names; its folder becomes the
+    working directory, to which all paths are relative. Handlers and rounds
     share one thread. A round that fails is said and tried again, after waits that grow to a minute.
     Ends with the exit code of an error in the configuration, key, registry or transport.
     """
     try:
-        configuration = read_configuration(Path((sys.argv[1:] or [FILE_NAME])[0]), kind)
-        with Node.open(configuration.folder / configuration.node) as node:
+        file = Path((sys.argv[1:] or [FILE_NAME])[0])
+        configuration = read_configuration(file, kind)
+        os.chdir(file.parent)
+        with Node.open(configuration.node) as node:
             sys.stderr.write(f"{node.id} is at work: end with Ctrl-C\n")
             _rounds(node, adapter(node, configuration), configuration.every)
     except XRoadError as error:

@@ -1,0 +1,160 @@
+"""Two agencies and the servers that adapters connect; each server is started once, if installed."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+import databases
+import pytest
+
+from xroad_lite.errors import LogError
+from xroad_lite.node import Node
+from xroad_lite.stewardship import DevelopmentInstance
+from xroad_lite.testing import CIVIL, HEALTH, TwoAgencies, two_agency_instance
+
+ADAPTERS = Path(__file__).parents[2] / "adapters"
+
+
+def load(name: str, file: str = "adapter") -> ModuleType:
+    """A module of an adapter's folder, as running the file would make it."""
+    full = f"adapters_{name}_{file}"
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, ADAPTERS / name / f"{file}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[full] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return sys.modules[full]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentInstance:
+    """The instance of two agencies, built once."""
+    return two_agency_instance(tmp_path_factory.mktemp("built"), now=time.time() - 60)
+
+
+@pytest.fixture
+def instance(built: DevelopmentInstance, tmp_path: Path) -> DevelopmentInstance:
+    """A copy of the instance, which the test may change."""
+    folder = tmp_path / "instance"
+    shutil.copytree(built.folder, folder)
+    copied = copy.copy(built)
+    copied.folder, copied.source = folder, folder / "source"
+    return copied
+
+
+@pytest.fixture(scope="session")
+def nodes(built: DevelopmentInstance) -> Iterator[TwoAgencies]:
+    """Both nodes, open, by the clock on the wall: servers have no other."""
+    health = Node.open(built.node_folder(HEALTH))
+    civil = Node.open(built.node_folder(CIVIL))
+    yield TwoAgencies(built, health, civil, time.time)  # type: ignore[arg-type]
+    health.close()
+    civil.close()
+
+
+@pytest.fixture
+def two(nodes: TwoAgencies) -> Iterator[TwoAgencies]:
+    """Both nodes as if they were new: opening them takes longer than most tests."""
+    yield nodes
+    nodes.settle()
+    for node in (nodes.health, nodes.civil):
+        node._dispatcher.subscriptions.clear()
+        for table in ("adapter_items", "adapter_sources", "xl_inbox"):
+            with suppress(LogError):
+                node.store.execute(f"DELETE FROM {table}")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[databases.Database]:
+    """A running PostgreSQL."""
+    if not databases.POSTGRESQL:
+        pytest.skip("no PostgreSQL here: apt-get install postgresql")
+    yield from _running(databases.postgresql())
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[databases.Database]:
+    """A running MariaDB."""
+    if not databases.MARIADB.exists():
+        pytest.skip("no MariaDB here: apt-get install mariadb-server-core")
+    yield from _running(databases.mariadb())
+
+
+def _running(database: databases.Database) -> Iterator[databases.Database]:
+    try:
+        database.start()
+        yield database
+    finally:
+        database.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with the tables of ``adapters/sql``, on each server in turn."""
+    import sqlalchemy as sa
+
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/data.sqlite3"
+    else:
+        url = request.getfixturevalue(request.param).url
+    empty(url)
+    kind = sa.make_url(url).get_backend_name()
+    script = (ADAPTERS / "sql" / f"outbox-{kind}.sql").read_text()
+    born = "timestamptz" if kind == "postgresql" else "datetime(6)"
+    births = (
+        "CREATE TABLE births (id varchar(40) PRIMARY KEY, born date, family varchar(80),"
+        f" given varchar(80), changed_at {born})"
+    )
+    people = (
+        "CREATE TABLE people (id varchar(40) PRIMARY KEY, born date, names text,"
+        " twins boolean, writes integer DEFAULT 1)"
+    )
+    run(url, births, people, *statements(kind, script))
+    return url
+
+
+def statements(kind: str, script: str) -> list[str]:
+    """The statements of a script, as the driver takes them."""
+    if kind == "postgresql":
+        return [script]
+    lines = [line for line in script.splitlines() if not line.startswith("--")]
+    text = "\n".join(lines) + "\n"
+    ends = "END;\n" if kind == "sqlite" else ";\n"
+    if kind == "sqlite":
+        tables, *triggers = text.split("CREATE TRIGGER")
+        made = [f"CREATE TRIGGER{one}" for one in triggers]
+        return [*tables.split(";\n"), *made]
+    return [one for one in text.split(ends) if one.strip()]
+
+
+def empty(url: str) -> None:
+    """Take away what an earlier test has left."""
+    import sqlalchemy as sa
+
+    if url.startswith("postgresql"):
+        run(url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    elif url.startswith("mysql"):
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        run(url, *(f"DROP TABLE {name}" for name in sa.inspect(engine).get_table_names()))
+
+
+def run(url: str, *given: str) -> list[tuple[object, ...]]:
+    """Run statements in one transaction; gives the rows of the last."""
+    import sqlalchemy as sa
+
+    rows: list[tuple[object, ...]] = []
+    with sa.create_engine(url, poolclass=sa.NullPool).begin() as connection:
+        for one in given:
+            if one.strip():
+                done = connection.exec_driver_sql(one.replace("%", "%%") if "mysql" in url else one)
+                rows = [tuple(row) for row in done] if done.returns_rows else []
+    return rows

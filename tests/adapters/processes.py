@@ -1,0 +1,59 @@
+"""Adapters as processes of their own that are killed and started again, as a supervisor would.
+
+A child of a server that has its imports ready: starting one again takes no time worth naming.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+from conftest import load
+
+ROOT = Path(__file__).parents[2]
+
+
+def context() -> ForkServerContext:
+    """Where children come from; ``PYTHONPATH`` must lead to these tests."""
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(["processes", "sqlalchemy", "psycopg", "xroad_lite.node", "rdflib"])
+    return made
+
+
+def paths() -> str:
+    """What ``PYTHONPATH`` must hold."""
+    here = [str(ROOT), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    return os.pathsep.join(filter(None, here))
+
+
+def work(name: str, adapter: str, file: str) -> None:
+    """The adapter's main program, on a configuration."""
+    from xroad_lite import run_adapter
+
+    sys.argv = ["adapter.py", file]
+    sys.stderr = (Path(file).parent / f"{Path(file).stem}.log").open("a")
+    module = load(name)
+    run_adapter(getattr(module, adapter), module.Configuration)
+
+
+class Process:
+    """One adapter, started whenever it is not running."""
+
+    def __init__(self, made: ForkServerContext, *given: str) -> None:
+        self._context, self._given = made, given
+        self.child: multiprocessing.process.BaseProcess | None = None
+
+    def start(self) -> None:
+        """Start it if it is not running: it ends by itself where it cannot begin."""
+        if self.child is None or not self.child.is_alive():
+            self.child = self._context.Process(target=work, args=self._given)
+            self.child.start()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self.child is not None:
+            self.child.kill()
+            self.child.join()
