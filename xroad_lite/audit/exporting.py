@@ -104,12 +104,20 @@ def _snapshots(store: Store, size: int, chosen: list[int] | None) -> tuple[list[
     return list(adopted), [*named, *last]
 
 
+def example_of(store: Store, index: int) -> Example | None:
+    """The entry as an example for the expert; None if it holds no seal."""
+    entry = store.entry(index)
+    if entry.kind != "message" or not entry.proven:
+        return None
+    header = strict_json.loads(entry.fields["header"].encode())
+    return Example(index, header["alg"], header["iat"], store.body(index) is None)
+
+
 def _examples(store: Store, indexes: Iterable[int]) -> Iterator[Example]:
     for index in indexes:
-        entry = store.entry(index)
-        if entry.kind == "message" and entry.proven:
-            header = strict_json.loads(entry.fields["header"].encode())
-            yield Example(index, header["alg"], header["iat"], store.body(index) is None)
+        found = example_of(store, index)
+        if found is not None:
+            yield found
 
 
 def _authorities(registry: Registry | None, store: Store, size: int) -> tuple[list[str], list[str]]:

@@ -109,7 +109,7 @@ class Report:
             "root": self.root,
             "verdict": self.verdict(without),
             "checks": [one.to_json() for one in self.checks],
-            "erased": [
+            "erased_bodies": [
                 {
                     "rule": one.rule,
                     "count": one.count,

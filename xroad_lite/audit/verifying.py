@@ -72,7 +72,7 @@ class _Audit:
             self._files(evidence)
         self._read_head()
         stamps = TimeStamps.of(evidence)
-        earlier = [*self._earlier(), *stamps.notes]
+        earlier = list({one.text: one for one in (*stamps.notes, *self._earlier())}.values())
         registries = self._registries()
         tally = Tally(source.size, source.whole)
         try:
@@ -177,11 +177,15 @@ class _Audit:
             if isinstance(self.evidence, Bundle):
                 self._add(parts.HEAD, "the head", [])
             return
-        signers = [one for one in self.keys if _signed(self.note, one)]
+        origin = self.head.origin
+        signers = [one for one in self.keys if one.name == origin and _signed(self.note, one)]
         listed = registries.log_keys(self.head.origin) if registries is not None else []
         said = f"{self.head.origin}, {self.head.size} entries"
         found = []
-        if not signers:
+        if not self.keys:
+            why = "it says whose it is, but the key is not here: --node, or --key NAME+HASH+KEY"
+            found.append(_head_finding("log.no_key", why, wrong=False))
+        elif not signers:
             found.append(_head_finding("log.note_signature", "no key of the log has signed it"))
         elif self.asked.key is None and registries is not None and not set(signers) & set(listed):
             found.append(
@@ -208,16 +212,18 @@ class _Audit:
         if isinstance(evidence, Bundle):
             found += bundle_files.check_entries(evidence, tally, head)
         elif head is not None:
-            ((size, root),) = tally.heads([head.size], evidence.source)
-            if root != head.root:
-                found.append(_entry_finding(f"the first {size} entries are not those it signed"))
-        self._add(parts.ENTRIES, f"{tally.entries if tally.whole else len(_chosen(evidence))} "
-                  "entries are well formed and in the log", found)  # fmt: skip
+            roots = dict(tally.heads([min(head.size, tally.entries)], evidence.source))
+            if roots.get(head.size) != head.root:
+                found.append(_entry_finding(head, tally.entries))
+        count = tally.entries if tally.whole else len(_chosen(evidence))
+        self._add(
+            parts.ENTRIES, f"{_many(count, 'entry', 'entries')} well formed, in the log", found
+        )
 
     def _seals(self, tally: Tally) -> None:
-        self._add(parts.SEALS, f"{tally.seals} seals hold their signatures", [])
+        self._add(parts.SEALS, f"{_many(tally.seals, 'seal', 'seals')} with good signatures", [])
         gone = f"; {'; '.join(map(str, tally.gone))}" if tally.gone else ""
-        self._add(parts.BODIES, f"{tally.bodies} bodies are those that were sealed{gone}", [])
+        self._add(parts.BODIES, f"{_many(tally.bodies, 'body', 'bodies')}, as sealed{gone}", [])
         if tally.whole:
             self._add(parts.ORDER, "no message to anybody is left out of the log", [])
 
@@ -233,15 +239,18 @@ class _Audit:
         if tally.whole:
             found += self._check_roots(tally, earlier)
         self._add(
-            parts.HISTORY, f"the head follows {len(earlier)} earlier checkpoints of the log", found
+            parts.HISTORY,
+            f"the head follows {_many(len(earlier), 'earlier checkpoint', 'earlier checkpoints')}",
+            found,
         )
 
     def _check_follows(self, note: Note) -> None:
-        if not any(_signed(note, one) for one in self.keys):
+        if self.keys and not any(_signed(note, one) for one in self.keys):
             raise LogError("log.note_signature", "no key of the log has signed it")
         if self.head is None or not isinstance(self.evidence, Bundle):
             return
-        proof = bundle_files.consistency(self.evidence, Checkpoint.read(note).size)
+        size = Checkpoint.read(note).size
+        proof = [] if size == self.head.size else bundle_files.consistency(self.evidence, size)
         checkpoints.check_follows(Checkpoint.read(note), self.head, proof)
 
     def _check_roots(self, tally: Tally, earlier: list[Note]) -> Iterator[Finding]:
@@ -324,14 +333,14 @@ class _Audit:
         names = {one.registry for one in tally.said} | set(tally.judged)
         self._add(
             parts.REGISTRY,
-            f"{len(names)} snapshots were in force, signed and adopted then",
+            f"{_many(len(names), 'snapshot', 'snapshots')}, signed, and adopted in time",
             registries.findings,
         )
         judge = Identities(registries, self.evidence.source.certificates, proved, self.asked.now)
         count = sum(one.count for one in tally.said.values())
         self._add(
             parts.IDENTITY,
-            f"{count} seals are by certificates that the registry listed for their senders",
+            f"{_many(count, 'seal', 'seals')}, by certificates listed for their senders",
             list(judge.judge(tally)),
         )
 
@@ -353,7 +362,7 @@ class _Audit:
                 "entries": tally.entries if tally.whole else len(_chosen(self.evidence)),
                 "seals": tally.seals,
                 "bodies": tally.bodies,
-                "bodies_erased": sum(one.count for one in tally.gone),
+                "erased": sum(one.count for one in tally.gone),
             },
             root=tally.root().hex() if whole else "",
         )
@@ -393,8 +402,15 @@ def _head_finding(code: str, message: str, *, wrong: bool = True) -> Finding:
     return Finding(parts.HEAD, "checkpoint", code, message, wrong)
 
 
-def _entry_finding(message: str) -> Finding:
-    return Finding(parts.ENTRIES, "the newest checkpoint", "log.root", message)
+def _entry_finding(head: Checkpoint, there: int) -> Finding:
+    why = f"the first {head.size} entries are not those that it was signed over"
+    if there < head.size:
+        why = f"it was signed over {head.size} entries: {there} are here"
+    return Finding(parts.ENTRIES, "the newest checkpoint", "log.root", why)
+
+
+def _many(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _span(proved: Sequence[float | None], sizes: Sequence[int]) -> str:

@@ -77,7 +77,7 @@ class FolderSink:
 
     def __init__(self, root: Path) -> None:
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            raise _occupied(root)
+            raise occupied(root)
         self._root = root
         self._temporary = root.with_name(f".{root.name}.{os.getpid()}")
 
@@ -141,7 +141,7 @@ class ZipSink:
 
     def __init__(self, file: Path) -> None:
         if file.exists():
-            raise _occupied(file)
+            raise occupied(file)
         self._file = file
         self._temporary = file.with_name(f".{file.name}.{os.getpid()}")
 
@@ -193,7 +193,8 @@ def _bounded(path: str, data: bytes) -> bytes:
     return data
 
 
-def _occupied(place: Path) -> LogError:
+def occupied(place: Path) -> LogError:
+    """The error for a place where something is already."""
     return LogError(
         "log.bundle_exists",
         f"{place} is there already: a bundle is written to a new place",

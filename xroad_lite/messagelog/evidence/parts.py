@@ -246,7 +246,8 @@ class _Reader:
                 self._outcome(index, entry)
             elif entry.kind == "snapshot":
                 root = entry.fields.get("root", 0)
-                self.part.snapshots.append((index, entry.at, entry.fields["registry"], root))
+                if "instance" not in entry.fields:  # another's registry is not in the bundle
+                    self.part.snapshots.append((index, entry.at, entry.fields["registry"], root))
             elif entry.kind == "token":
                 self._token(index, entry)
             else:

@@ -1,0 +1,221 @@
+"""``log export`` and ``log prove``: evidence for others, in files that verify without us."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from xroad_lite import times
+from xroad_lite.cli import options, output
+from xroad_lite.cli.log.app import LogOption, log_app, log_file
+from xroad_lite.errors import ConfigurationError, XRoadError
+
+if TYPE_CHECKING:
+    from xroad_lite.audit.exporting import Exported, Registry
+    from xroad_lite.messagelog import Store
+    from xroad_lite.messagelog.notes import Signer, Verifier
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Whose log it is: what is at hand besides the log itself."""
+
+    store: Store
+    signer: Signer | None
+    keys: tuple[Verifier, ...]
+    registry: Registry | None
+
+
+@log_app.command("export")
+@output.command
+def export(
+    out: Annotated[Path, typer.Argument(help="A new folder, or a new file that ends in .zip.")],
+    node: options.NodeFolder = Path(),
+    log: LogOption = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="From this time or day on (UTC).")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Until this time, or the end of this day.")
+    ] = None,
+    type: Annotated[str | None, typer.Option(help="Only messages of this type.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only messages about this subject.")] = None,
+    ids: Annotated[list[str] | None, typer.Option("--id", help="Only these messages.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="The whole log.")] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="The log's private key, its .vkey beside it; the node's if left out."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Write a bundle of evidence: entries, proofs, bodies, and the registry behind them.
+
+    It verifies offline, with log verify and with tools of others: see the README.md in it.
+    """
+    from xroad_lite.audit import exporting
+    from xroad_lite.audit.gathering import material_of
+    from xroad_lite.messagelog.evidence.choosing import Choice
+    from xroad_lite.messagelog.evidence.containers import sink
+
+    choice = Choice(_time(since), _time(until, end=True), type, subject, tuple(ids or ()))
+    if choice.everything is not everything:
+        raise _unclear(everything)
+    owner = _owner(node, log, key)
+    material = material_of(owner.store, owner.keys, signer=owner.signer)
+    with output.progress("exporting") as progress:
+        found = exporting.export(
+            sink(out),
+            owner.store,
+            material,
+            choice,
+            signer=owner.signer,
+            registry=owner.registry,
+            progress=lambda done, total: progress("entries exported", done, total),
+        )
+    left = owner.store.size - material.checkpoint.size
+    _give(out, found, left)
+
+
+@log_app.command("prove")
+@output.command
+def prove(
+    id: Annotated[str, typer.Argument(help="The message's id, or its entry's number.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A new folder, .zip, or .tlog-proof; ID.zip if left out."),
+    ] = None,
+    node: options.NodeFolder = Path(),
+    log: LogOption = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="The log's private key, its .vkey beside it; the node's if left out."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Prove one message by itself: its entry, seal, body, certificates, and place in the log.
+
+    In a file that ends in .tlog-proof, the entry and its proof alone (C2SP tlog-proof).
+    """
+    from xroad_lite.audit import proving
+    from xroad_lite.audit.gathering import material_of
+
+    owner = _owner(node, log, key)
+    material = material_of(owner.store, owner.keys, signer=owner.signer)
+    place = out or Path(f"{id}.zip")
+    index = proving.entry_of(owner.store, id)
+    found = proving.prove(place, owner.store, material, index, signer=owner.signer)
+    _give(place, found, 0)
+
+
+def _give(out: Path, found: Exported, left: int) -> None:
+    value: dict[str, Any] = {
+        "out": str(out),
+        "entries": found.entries,
+        "files": found.files,
+        "bytes": found.bytes,
+        "signed": found.signed,
+        "missing": found.missing,
+        "not_covered": left,
+    }
+    for one in found.missing:
+        output.say(f"missing: {one}")
+    if left > 0:
+        output.say(f"{left} newer entries follow the newest checkpoint, and are not in it")
+    if not found.signed:
+        output.say("the log's key is not at hand: nobody signed the manifest")
+    output.give(
+        value,
+        lambda: output.out.print(
+            f"{escape(str(out))}: {found.entries} entries, {found.files} files, "
+            f"{found.bytes:,} bytes. Verify it with:\n"
+            f"  xroad-lite log verify {escape(str(out))}",
+            highlight=False,
+            soft_wrap=True,
+        ),
+    )
+
+
+def _owner(node: Path, log: Path | None, key: Path | None) -> _Owner:
+    from xroad_lite.messagelog import Store
+
+    store = Store(log_file(node, log), readonly=True)
+    signer = None if key is None else _signer(key)
+    if log is not None:
+        keys = () if signer is None else (signer.verifier(),)
+        return _Owner(store, signer, keys, None)
+    from xroad_lite.audit.exporting import Registry
+    from xroad_lite.node import Settings
+    from xroad_lite.node.evidence import log_keys
+    from xroad_lite.registry import RegistryFolder
+
+    settings = Settings.read(node)
+    own = log_keys(settings)
+    anchor = settings.path(settings.root).read_bytes()
+    mirror = RegistryFolder(settings.path(settings.mirror), anchor)
+    return _Owner(
+        store,
+        signer or _at_hand(lambda: own.signer(lambda _: False)),
+        tuple(own.verifiers()),
+        Registry(mirror, anchor),
+    )
+
+
+def _at_hand(open_: Callable[[], Signer | None]) -> Signer | None:
+    """The log's key, if it can be opened: a bundle can be made without."""
+    try:
+        return open_()
+    except XRoadError as error:
+        output.say(f"the log's key cannot be opened: {error.message}")
+        return None
+
+
+def _signer(file: Path) -> Signer:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from xroad_lite.keys import open_key
+    from xroad_lite.keys.passphrases import passphrase_from
+    from xroad_lite.messagelog.notes import Signer, Verifier
+
+    public = file.with_suffix(".vkey")
+    if not public.is_file():
+        raise ConfigurationError(
+            "config.log_key",
+            f"there is no {public}: it says of which log {file} is the key",
+            hint="keys new --use log makes both",
+        )
+    name = Verifier.read(public.read_text().strip()).name
+    private = open_key(f"file:{file}", passphrase=passphrase_from("env:XROAD_LITE_PASSPHRASE"))
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ConfigurationError("config.log_key", f"{file} is no Ed25519 key")
+    return Signer(name, private)
+
+
+def _time(text: str | None, *, end: bool = False) -> float | None:
+    """A time, or a day: its beginning, or with ``end`` that of the day after."""
+    if text is None:
+        return None
+    day = bool(_DAY.fullmatch(text))
+    try:
+        at = times.to_unix(f"{text}T00:00:00Z" if day else text)
+    except ValueError as error:
+        raise ConfigurationError(
+            "config.time", f"{error}; a day is good as well, as 2026-01-31"
+        ) from None
+    return at + 86_400 if day and end else at
+
+
+def _unclear(everything: bool) -> ConfigurationError:
+    got = "--all with a choice" if everything else "no choice"
+    return ConfigurationError(
+        "config.choice",
+        f"got {got}: expected --all, or some of --from, --to, --type, --subject, --id",
+        hint="the whole log: xroad-lite log export --all OUT",
+    )
