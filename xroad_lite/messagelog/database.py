@@ -5,10 +5,11 @@ Does not know what the rows mean; ``Store`` does. Every failure of the disk is a
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,33 @@ class Database:
 
     def _open(self, readonly: bool) -> sqlite3.Connection:
         try:
-            connection = _connected(self.path, "ro" if readonly else "rwc")
-            if not readonly:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=FULL")
-                connection.execute("PRAGMA secure_delete=ON")  # what is erased leaves no bytes
-            self._prepare(connection, readonly=readonly)
+            return self._connect("ro" if readonly else "rwc", readonly=readonly)
         except sqlite3.Error as error:
+            if readonly and self._stands_still():
+                with suppress(sqlite3.Error):
+                    return self._connect("ro&immutable=1", readonly=True)
             raise LogError("log.store", f"cannot open the log {self.path}: {error}") from None
+
+    def _stands_still(self) -> bool:
+        """Whether nobody can be writing: on a disk that cannot be written, nothing left to read."""
+        rest = self.path.with_name(f"{self.path.name}-wal")
+        writable = os.access(self.path.parent, os.W_OK)
+        return not writable and not (rest.exists() and rest.stat().st_size)
+
+    def _connect(self, mode: str, *, readonly: bool) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.resolve().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        if not readonly:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA secure_delete=ON")  # what is erased leaves no bytes
+        self._prepare(connection, readonly=readonly)
         return connection
 
     def _prepare(self, connection: sqlite3.Connection, *, readonly: bool) -> None:
@@ -189,17 +209,6 @@ class Database:
 
     def _failed(self, error: Exception) -> LogError:
         return LogError("log.store", f"{self.path}: {error}")
-
-
-def _connected(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=_BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-    )
 
 
 class _Scope:
