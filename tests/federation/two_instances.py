@@ -17,7 +17,7 @@ import yaml
 from xroad_lite.envelope import Sealed
 from xroad_lite.messagelog import entries
 from xroad_lite.node import Node
-from xroad_lite.node.registries import trusted_mirror
+from xroad_lite.node.registries import mirrors
 from xroad_lite.registry import RegistryFolder, read_source
 from xroad_lite.registry.metadata import metadata_path
 from xroad_lite.replay import Replay, replay_log
@@ -203,10 +203,5 @@ def verdicts(node: Node) -> list[tuple[str, str | None]]:
 
 def replayed(node: Node) -> Replay:
     """The node's log, judged again with its own mirrors."""
-    settings = node.settings
-
-    def mirror(instance: str, root: bytes) -> RegistryFolder:
-        return RegistryFolder(trusted_mirror(settings, instance, root), root)
-
-    own = settings.registry_client().mirror
-    return replay_log(node.store, own, settings.subsystem, trusted=mirror)
+    own = node.settings.registry_client().mirror
+    return replay_log(node.store, own, node.settings.subsystem, trusted=mirrors(node.settings))

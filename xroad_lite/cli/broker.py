@@ -25,18 +25,29 @@ _Registry = Annotated[
     Path, typer.Argument(help="The published registry's folder.", envvar="XROAD_LITE_REGISTRY")
 ]
 _Vhost = Annotated[str, typer.Option(help="The broker's virtual host.", envvar="XROAD_LITE_VHOST")]
+_Shared = Annotated[
+    bool,
+    typer.Option("--shared", help="The trusted instances use this broker too: plan for them all."),
+]
 _Control = Annotated[
     str,
     typer.Option(help="The command that runs rabbitmqctl.", envvar="XROAD_LITE_RABBITMQCTL"),
 ]
 
 
-def _planned(registry: Path, vhost: str) -> Plan:
+def _planned(registry: Path, vhost: str, shared: bool) -> Plan:
     from xroad_lite.registry import RegistryFolder
-    from xroad_lite.stewardship import routes
+    from xroad_lite.stewardship.broker import lacking, routes, shared_routes
+    from xroad_lite.stewardship.trusting import trusted_snapshots
     from xroad_lite.transports.rabbitmq.topology import plan
 
-    return plan(routes(RegistryFolder(registry).newest(), time.time()), virtual_host=vhost)
+    snapshot, now = RegistryFolder(registry).newest(), time.time()
+    trusted, problems = trusted_snapshots(snapshot, now=now)
+    needed = any(lacking(one, snapshot, trusted) for one in snapshot.agreements)
+    if problems and (shared or needed):  # whose subsystems they are, their registry says
+        raise next(iter(problems.values()))
+    found = shared_routes(snapshot, now, trusted) if shared else routes(snapshot, now, trusted)
+    return plan(found, virtual_host=vhost)
 
 
 def _shown(plan: Plan) -> dict[str, list[str]]:
@@ -62,9 +73,11 @@ def _differences(lines: Sequence[str]) -> None:
 
 @broker_app.command("plan")
 @output.command
-def plan(registry: _Registry, vhost: _Vhost = "/", json: options.Json = False) -> None:
+def plan(
+    registry: _Registry, vhost: _Vhost = "/", shared: _Shared = False, json: options.Json = False
+) -> None:
     """Print exchanges, queues, bindings, users, permissions and policies that should be there."""
-    found = _shown(_planned(registry, vhost))
+    found = _shown(_planned(registry, vhost, shared))
 
     def people() -> None:
         for name, rows in found.items():
@@ -84,6 +97,7 @@ def apply(
         typer.Option(help="Address of a user who may configure.", envvar="XROAD_LITE_BROKER_AMQP"),
     ],
     vhost: _Vhost = "/",
+    shared: _Shared = False,
     control: _Control = "rabbitmqctl",
     passwords: Annotated[
         Path | None,
@@ -102,7 +116,7 @@ def apply(
     given = {} if passwords is None else read_body(str(passwords))
     by_user = {percent_encoded(SubsystemId.parse(name)): word for name, word in given.items()}
     before = administration.apply(
-        _planned(registry, vhost),
+        _planned(registry, vhost, shared),
         amqp,
         administration.rabbitmqctl(shlex.split(control)),
         passwords=by_user,
@@ -116,6 +130,7 @@ def apply(
 def check(
     registry: _Registry,
     vhost: _Vhost = "/",
+    shared: _Shared = False,
     control: _Control = "rabbitmqctl",
     json: options.Json = False,
 ) -> None:
@@ -123,7 +138,7 @@ def check(
     from xroad_lite.transports.rabbitmq import administration
 
     found = administration.drift(
-        _planned(registry, vhost), administration.rabbitmqctl(shlex.split(control))
+        _planned(registry, vhost, shared), administration.rabbitmqctl(shlex.split(control))
     )
     lines = found.lines()
     output.give({"ok": not found, "differences": lines}, lambda: _differences(lines))

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from xroad_lite import times
 from xroad_lite.cli import options, output
+from xroad_lite.cli.doctor_instances import trusted_instances
 from xroad_lite.cli.doctor_log import log_rows
 from xroad_lite.errors import XRoadError
 
@@ -147,6 +148,7 @@ def _node(folder: Path) -> Iterator[_Row]:
         yield _Row("registry", "missing", error.message, error.hint)
         return
     yield row
+    yield from (_Row(*one) for one in trusted_instances(settings, snapshot, time.time()))
     listed = _is_listed(snapshot.party(settings.subsystem), certificate.sha256)
     yield _Row(
         "certificate listed in the registry",

@@ -138,7 +138,7 @@ def _state(one: Trusted, root: bytes, source: Path) -> tuple[bool, str]:
     instance = found.snapshot.instance
     if (instance.instance, instance.base) != (one.document.instance, one.document.base):
         return False, f"it says that it is {instance.instance}, {instance.base}"
-    until = times.to_text(found.fresh_until)
+    until = times.to_text(found.fresh_until)[:16].replace("T", " ")
     return True, f"snapshot {found.snapshot.edition.version}, good until {until}"
 
 

@@ -8,7 +8,7 @@ accepted from there is still read.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -191,6 +191,15 @@ def trusted_mirror(settings: Settings, instance: str, root: bytes) -> Path:
     """The folder that keeps what was adopted of another instance's registry, under one root."""
     digest = hashlib.sha256(root).hexdigest()[:16]
     return _mirrors(settings) / f"{quote(instance, safe='')}-{digest}"
+
+
+def mirrors(settings: Settings) -> Callable[[str, bytes], RegistryFolder]:
+    """What was kept of another instance's registry, by its name and root: for a replay."""
+
+    def mirror(instance: str, root: bytes) -> RegistryFolder:
+        return RegistryFolder(trusted_mirror(settings, instance, root), root)
+
+    return mirror
 
 
 def _mirrors(settings: Settings) -> Path:

@@ -18,6 +18,7 @@ def replay(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
     from xroad_lite.messagelog import Store
     from xroad_lite.node import Settings
     from xroad_lite.node.encryption_keys import holder_of
+    from xroad_lite.node.registries import mirrors
     from xroad_lite.replay import replay_log
 
     settings = Settings.read(node)
@@ -29,6 +30,7 @@ def replay(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
             registry,
             settings.subsystem,
             lambda done: progress("entries replayed", done, store.size),
+            mirrors(settings),
             holder=holder_of(settings, passphrases.asked(settings.passphrase_source())),
         )
     value = {

@@ -88,7 +88,7 @@ def _row(store: Any, index: int) -> dict[str, Any]:
     elif entry.kind == "outcome":
         row["what"], row["verdict"] = f"entry {fields['entry']}", fields["outcome"]
     elif entry.kind == "snapshot":
-        row["what"] = fields["registry"]
+        row["what"] = " ".join(filter(None, (fields.get("instance"), fields["registry"])))
     elif entry.kind == "token":
         row["what"] = f"stamps {fields['checkpoint'].splitlines()[1]} entries"
     elif entry.kind == "erasure":
