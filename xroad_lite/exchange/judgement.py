@@ -169,9 +169,9 @@ class Judgement:
     """What the body says: itself, or decrypted by check 7."""
     subject: str | None = None
     """Whom it is about: by name where the body says it, else as sealed."""
-    value: Any = None
+    value: Any = field(default=None, repr=False)
     """The body as its sender wrote it."""
-    reading: Any = None
+    reading: Any = field(default=None, repr=False)
     """The body in this node's terms."""
     losses: tuple[Loss, ...] = ()
     reads: str | None = None
