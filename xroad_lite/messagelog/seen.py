@@ -20,7 +20,7 @@ _TABLES = (
     " held INTEGER NOT NULL, at REAL NOT NULL, by TEXT NOT NULL, note TEXT NOT NULL,"
     " PRIMARY KEY (origin, size, note)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS xl_views (origin TEXT NOT NULL, at REAL NOT NULL,"
-    " one TEXT NOT NULL, other TEXT NOT NULL, what TEXT NOT NULL, PRIMARY KEY (one, other))"
+    " one TEXT NOT NULL, other TEXT NOT NULL, PRIMARY KEY (one, other))"
     " WITHOUT ROWID",
 )
 _HELD_KEPT = 1000
@@ -45,13 +45,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class SplitView:
-    """Two notes of one log, both signed by it, that cannot both be true: the proof."""
+    """Two notes of one log, signed by it, of one size and with two roots: the proof."""
 
     origin: str
     at: float
     one: Note
     other: Note
-    what: str
 
 
 class SeenTable:
@@ -134,17 +133,17 @@ class SeenTable:
         with self._store.transaction():
             return bool(
                 self._store.execute(
-                    "INSERT OR IGNORE INTO xl_views VALUES (?, ?, ?, ?, ?)",
-                    (view.origin, view.at, str(view.one), str(view.other), view.what),
+                    "INSERT OR IGNORE INTO xl_views VALUES (?, ?, ?, ?)",
+                    (view.origin, view.at, str(view.one), str(view.other)),
                 )
             )
 
     def views(self) -> list[SplitView]:
         """All split views, by time."""
-        rows = self._rows("SELECT origin, at, one, other, what FROM xl_views ORDER BY at")
+        rows = self._rows("SELECT origin, at, one, other FROM xl_views ORDER BY at")
         return [
-            SplitView(origin, at, notes.read(one.encode()), notes.read(other.encode()), what)
-            for origin, at, one, other, what in rows
+            SplitView(origin, at, notes.read(one.encode()), notes.read(other.encode()))
+            for origin, at, one, other in rows
         ]
 
     def _read(self, which: str, *values: object) -> Iterator[Seen]:

@@ -1,4 +1,4 @@
-"""What a node does so that its log can be proved to others: checkpoints, and stamps over them.
+"""What a node does so that its log can be proved to others: checkpoints, stamps and witnesses.
 
 Does not judge or carry messages; without a key for the log it does nothing.
 """
@@ -14,15 +14,17 @@ from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.log_keys import LogKeys
 from xroad_lite.messagelog.trusted import TrustedStore
 from xroad_lite.node.checkpointing import NAME, Checkpointing
+from xroad_lite.node.desk import Desk
 from xroad_lite.node.settings import Settings
 from xroad_lite.node.stamping import Stamping
+from xroad_lite.node.witnessing import Serve, Witnessing
 from xroad_lite.registry import Snapshot
 
 Listed = Callable[[str], bool]
 
 
 class Evidence:
-    """The checkpoints and time stamps of one open log; ``pump`` moves on what is due."""
+    """Checkpoints, time stamps and witnesses of one open log; ``pump`` moves on what is due."""
 
     def __init__(
         self, settings: Settings, store: Store, now: float, talk: Callable[[str], object]
@@ -31,6 +33,8 @@ class Evidence:
         self._keys = log_keys(settings)
         self.checkpoints: Checkpointing | None = None
         self.stamps: Stamping | None = None
+        self.witnesses: Witnessing | None = None
+        self._settings, self._store, self._talk = settings, store, talk
         folder = settings.path(settings.trusted)
         signer = self._keys.signer(lambda _: False)
         if signer is not None:
@@ -53,6 +57,19 @@ class Evidence:
                 hint="bring both back, or make the next with: xroad-lite keys new --use log",
             )
 
+    def begin_witnessing(self, desk: Desk, serve: Serve) -> None:
+        """Show the log to witnesses, and be one for others, where agreements let it."""
+        if self.checkpoints is not None:
+            self.witnesses = Witnessing(
+                self._store,
+                self.checkpoints,
+                self._settings.subsystem,
+                desk,
+                serve,
+                self._settings.witnesses,
+                self._talk,
+            )
+
     def choose_key(self, listed: Listed) -> None:
         """Sign with the newest key that the registry lists."""
         signer = self._keys.signer(listed)
@@ -64,6 +81,8 @@ class Evidence:
         if self.checkpoints is not None and self.stamps is not None:
             self.checkpoints.pump(now)
             self.stamps.pump(snapshot, now)
+        if self.witnesses is not None:
+            self.witnesses.pump(snapshot, now)
 
     def check(self, now: float) -> None:
         """Raise ``LogError`` when nothing may be sent now."""
@@ -76,6 +95,7 @@ class Evidence:
         return {
             "checkpoint": None if self.checkpoints is None else self.checkpoints.status(),
             "stamps": None if self.stamps is None else self.stamps.status(),
+            "witnesses": None if self.witnesses is None else self.witnesses.status(),
         }
 
     def close(self, now: float) -> None:

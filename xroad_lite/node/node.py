@@ -144,6 +144,7 @@ class Node:
             rests=lambda now: self._maintenance(now) is not None,
         )
         """For threads that neither run nor handle: the gateway's."""
+        self._evidence.begin_witnessing(self.desk, self.serve)
         self._refreshed = self._purged = self._clock()
         self._said = 0.0
         self._complaint: str | None = None

@@ -50,6 +50,15 @@ class Stamps(BaseModel):
     patience: float = Field(default=10.0, gt=0)
 
 
+class Witnesses(BaseModel):
+    """How often, in seconds, a log that grew is shown to witnesses, and to how many at the most."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float = Field(default=3600.0, gt=0)
+    most: int = Field(default=8, ge=0)
+
+
 class Settings(BaseModel):
     """The settings of a node. Paths are relative to the folder that ``node.yaml`` lies in.
 
@@ -84,6 +93,7 @@ class Settings(BaseModel):
     """The folder with the last checkpoint: better on another disk or machine than the log."""
     checkpoints: Checkpoints = Checkpoints()
     stamps: Stamps = Stamps()
+    witnesses: Witnesses = Witnesses()
     max_body: Annotated[int, Field(ge=1, le=64 * 1_048_576)] = MAX_BODY_BYTES
     outbox_limit: Annotated[int, Field(ge=1)] = 100_000
     refresh: Annotated[float, Field(gt=0)] | None = None

@@ -140,6 +140,35 @@ class DevelopmentInstance:
         ]
         self.change_instance(timestamping=listed)
 
+    def witness_one_another(
+        self, subsystems: Sequence[str], *, purpose: str, basis_iri: str
+    ) -> None:
+        """Have these subsystems show one another the checkpoints of their logs, and cosign them."""
+        group = {"group": "witnesses", "members": list(subsystems)}
+        self._write_yaml("groups/witnesses.yaml", group)
+        service = {
+            "code": "witness",
+            "request": "xroad.checkpoint",
+            "response": "xroad.cosignature",
+        }
+        for member in self._members.values():
+            for one in member["subsystems"]:
+                if f"{member['member']}/{one['code']}" in subsystems:
+                    one["services"].append(service)
+            code = MemberId.parse(member["member"]).member_code.lower()
+            self._write_yaml(f"members/{code}.yaml", member)
+        self.add_agreement(
+            "witnesses",
+            provider="group:witnesses",
+            consumer="group:witnesses",
+            operation="request",
+            types=["xroad.checkpoint"],
+            purposes=[purpose],
+            title={"en": "Witnesses of logs", "es": "Testigos de los registros"},
+            basis={"en": "Each log is vouched for by the others"},
+            basis_iri=basis_iri,
+        )
+
     def add_agreement(
         self,
         name: str,

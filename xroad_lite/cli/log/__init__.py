@@ -17,6 +17,7 @@ from xroad_lite.cli.log import (
     show,
     upkeep,
     verify,
+    witness,
 )
 from xroad_lite.cli.log.app import dead_app, log_app
 
@@ -34,4 +35,5 @@ __all__ = [
     "show",
     "upkeep",
     "verify",
+    "witness",
 ]
