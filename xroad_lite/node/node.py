@@ -381,6 +381,7 @@ class Node:
             "outbox": self._sender.outbox.status(),
             "inbox": len(self._receiver.inbox),
             "undecided": self._receiver.inbox.undecided_count(),
+            "receipts": self._sender.receipts.status(self.now(), self.settings.receipt_within),
             "dead": len(self._receiver.inbox.dead_letters()),
             "counters": self.store.counters(),
             "transport": self._transport.status(),

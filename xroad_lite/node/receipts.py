@@ -18,6 +18,7 @@ from xroad_lite.registry import Snapshot
 
 BATCH = 100
 _LATER_SECONDS = 60.0
+_GOOD_SECONDS = 30 * 86_400.0
 _POLICY = 6
 
 
@@ -105,6 +106,7 @@ class Receipts:
             purpose=sealed.purpose,
             agreement=sealed.agreement,
             time=told.at,
+            expires=told.at + _GOOD_SECONDS,
             in_reply_to=sealed.id,
             request_hash=opened.identity,
             answers_sealed=float(opened.issued_at),
