@@ -9,6 +9,7 @@ from xroad_lite.policy import Movement, decide, find
 from xroad_lite.registry import Snapshot, read_source
 from xroad_lite.stewardship import routes
 from xroad_lite.testing import CIVIL, HEALTH, PURPOSE, two_agency_instance
+from xroad_lite.transports import REPLIES
 
 NOW, DAY = 1_790_000_000.0, 86_400.0
 TAX, WELFARE = "DEMO/GOV/TAX/office", "DEMO/GOV/WELFARE/office"
@@ -167,6 +168,20 @@ def test_routes_follow_groups(documents):
         (HEALTH, TAX, "health.birth"),
         (HEALTH, WELFARE, "health.birth"),
     }
+
+
+def test_receipts_have_a_way_back(documents):
+    """From each recipient to its sender, on the lane of replies, where the agreement asks."""
+    named = edited(documents, "agreements/births-1.yaml", consumer="group:offices", receipt=True)
+    named = edited(named, "agreements/persons-1.yaml", receipt=True)
+    assert ways(named) == {(TAX, HEALTH), (WELFARE, HEALTH), (CIVIL, HEALTH), (HEALTH, CIVIL)}
+    assert ways(documents) == {(CIVIL, HEALTH)}
+
+
+def ways(documents):
+    """From whom to whom replies and receipts may go."""
+    found = routes(snapshot(documents), NOW)
+    return {(one.sender, one.recipient) for one in found if one.lane == REPLIES}
 
 
 # maintenance

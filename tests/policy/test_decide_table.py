@@ -24,11 +24,21 @@ from agreement_books import (
 
 from xroad_lite import times
 from xroad_lite.errors import PolicyError
-from xroad_lite.policy import ERROR_TYPE, Call, Movement, decide, explain, explain_all, find
+from xroad_lite.policy import (
+    ERROR_TYPE,
+    RECEIPT_TYPE,
+    Call,
+    Movement,
+    decide,
+    explain,
+    explain_all,
+    find,
+)
 
 PUBLISH = Movement("publish", HEALTH, CIVIL, "health.birth", OBLIGATION, NOW)
 REQUEST = Movement("request", HEALTH, CIVIL, "citizens.person-query", OBLIGATION, NOW)
 REPLY = Movement("reply", CIVIL, HEALTH, "citizens.person", OBLIGATION, NOW)
+RECEIPT = Movement("receipt", CIVIL, HEALTH, RECEIPT_TYPE, OBLIGATION, NOW)
 FILE = "agreements/births-1.yaml"
 END = "agreements/births-1.ended.yaml"
 Change = Callable[[Books], object]
@@ -64,6 +74,11 @@ def to(recipient: str | None, sender: str = HEALTH) -> Movement:
     return PUBLISH._replace(sender=sender, recipient=recipient)
 
 
+def back(sender: str, recipient: str) -> Movement:
+    """A receipt from one to another."""
+    return RECEIPT._replace(sender=sender, recipient=recipient)
+
+
 def purpose(name: str) -> Movement:
     """A birth for one of DPV's purposes."""
     return PUBLISH._replace(purpose=DPV + name)
@@ -93,6 +108,7 @@ SHORT = agree(period=period(0, 60), drain="PT10S")
 NEXT = (does("agree", version=2, period=period(100, 9 * DAY), fields={"health.birth": ["/id"]}),)
 WAITING = (*NEXT, does("unapprove", "agreements/births-2.yaml", "consumer"))
 SUSPENDED = "suspended"
+ASKS = (does("agree", "persons", receipt=True),)
 OFFICES = does("group", "offices", TAX, "DEMO/GOV/CIVIL")
 OTHERS = "policy.parties"
 LATE, OVER, NOT = "policy.not_in_force", "policy.drained", "policy.not_approved"
@@ -120,6 +136,24 @@ TABLE = [
     Row("a request", (), REQUEST, None, "persons/1"),
     Row("its reply", (), REPLY, None, "persons/1"),
     Row("its error", (), REPLY._replace(type=ERROR_TYPE), None, "persons/1"),
+    # receipts, where the agreement asks
+    Row("a receipt", agree(receipt=True), RECEIPT),
+    Row("a receipt nobody asks for", (), RECEIPT, "policy.type"),
+    Row("a receipt by its other party: check 5 asks for what", agree(receipt=True),
+        back(HEALTH, CIVIL)),
+    Row("a stranger's receipt", agree(receipt=True), back(TAX, HEALTH), "policy.parties"),
+    Row("a receipt to a stranger", agree(receipt=True), back(CIVIL, TAX), "policy.parties"),
+    Row("a receipt for a request", ASKS, back(CIVIL, HEALTH), None, "persons/1"),
+    Row("a receipt for a reply", ASKS, back(HEALTH, CIVIL), None, "persons/1"),
+    Row("another type as a receipt", agree(receipt=True),
+        RECEIPT._replace(type="health.birth"), "policy.type"),
+    Row("a receipt as a publication", agree(receipt=True),
+        PUBLISH._replace(type=RECEIPT_TYPE), "policy.type"),
+    Row("a receipt for another purpose", agree(receipt=True),
+        RECEIPT._replace(purpose=DPV + "Marketing"), "policy.purpose"),
+    Row("a suspended member's receipt",
+        (*agree(receipt=True), does("member", CIVIL, status="suspended")),
+        RECEIPT, "policy.member"),
     # deny by default
     Row("no such agreement", (), PUBLISH, "policy.no_agreement", "deaths/1"),
     Row("no such version", (), PUBLISH, "policy.no_agreement", "births/2"),

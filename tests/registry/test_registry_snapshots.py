@@ -165,6 +165,7 @@ def test_only_documents_of_their_size_are_taken(made, tmp_path):
         ("agreements/births-1.yaml", {"types": ["health.death"]}, "registry.unknown_type"),
         ("agreements/births-1.yaml", {"provider": "DEMO/GOV/X/y"}, "registry.unknown_subsystem"),
         ("agreements/births-1.yaml", {"open": True}, "registry.parties"),
+        ("agreements/births-1.yaml", {"open": True, "receipt": True}, "registry.receipt"),
         ("agreements/births-1.yaml", {"open": True, "confidential": True}, "registry.confidential"),
         ("agreements/births-1.yaml", {"agreement": "persons"}, "registry.duplicate"),
         (

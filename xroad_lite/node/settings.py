@@ -96,6 +96,8 @@ class Settings(BaseModel):
     witnesses: Witnesses = Witnesses()
     max_body: Annotated[int, Field(ge=1, le=64 * 1_048_576)] = MAX_BODY_BYTES
     outbox_limit: Annotated[int, Field(ge=1)] = 100_000
+    receipt_within: Annotated[float, Field(gt=0)] = 3600.0
+    """After how many seconds a receipt that did not come is missing."""
     refresh: Annotated[float, Field(gt=0)] | None = None
     """How often, in seconds, to look for a newer registry: 5 from a folder, 60 over the web."""
     retry: Retry = Retry()

@@ -83,6 +83,8 @@ def _routes(
             else:
                 yield Route(consumer, provider, type_)
                 yield Route(provider, consumer, REPLIES)
+        if agreement.receipt and agreement.consumer is not None:
+            yield Route(consumer, provider, REPLIES)
 
 
 def _active(snapshot: Snapshot, trusted: Mapping[str, Snapshot], route: Route) -> bool:

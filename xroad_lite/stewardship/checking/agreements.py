@@ -9,7 +9,7 @@ from typing import Final
 from xroad_lite import times
 from xroad_lite.errors import RegistryError, SchemaError, XRoadError
 from xroad_lite.identifiers import MessageType, SubsystemId, percent_encoded
-from xroad_lite.policy import PUBLISH, REQUEST
+from xroad_lite.policy import PUBLISH, RECEIPT_TYPE, REQUEST
 from xroad_lite.registry.agreements import (
     ENDED,
     FOLDER,
@@ -56,6 +56,7 @@ def check_agreements(reading: Reading) -> Iterator[Finding]:
                 yield Finding(path, "registry.duplicate", message, "warning", at=("types", index))
         yield from _names(reading, path, agreement)
         yield from _services(reading, path, agreement)
+        yield from _receipts(reading, path, agreement)
         yield from check_between(reading, path, agreement)
         for type_, pointers in agreement.fields_.items() if own else ():
             yield from _fields(reading, path, agreement, type_, pointers, declared)
@@ -196,6 +197,19 @@ def _services(reading: Reading, path: str, agreement: Agreement) -> Iterator[Fin
                     hint="list it below services: of that subsystem, with request and response",
                     at=("types", index),
                 )
+
+
+def _receipts(reading: Reading, path: str, agreement: Agreement) -> Iterator[Finding]:
+    """Whoever is to give receipts must be one, and know their schema."""
+    if not agreement.receipt:
+        return
+    if agreement.open:
+        message = "what is open to everybody has no recipient that could give a receipt"
+        yield Finding(path, "registry.receipt", message, at=("receipt",))
+    if RECEIPT_TYPE not in reading.subjects:
+        message = f"it asks for receipts, and the registry has no schema of {RECEIPT_TYPE}"
+        hint = "copy schemas/xroad/receipt from what xroad-lite init FOLDER makes"
+        yield Finding(path, "registry.receipt", message, hint=hint, at=("receipt",))
 
 
 def _fields(
