@@ -48,6 +48,18 @@ class Interface(Protocol):
         ...
 
 
+class Worker(Protocol):
+    """What works beside the answers, from the server's start to its end."""
+
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def stop(self) -> None:
+        """End, soon."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """What all interfaces share."""
@@ -102,14 +114,19 @@ class Gateway:
 class Application:
     """Answers every request: the first interface that claims it does, or nobody."""
 
-    def __init__(self, gateway: Gateway, interfaces: Sequence[Interface]) -> None:
+    def __init__(
+        self, gateway: Gateway, interfaces: Sequence[Interface], workers: Sequence[Worker] = ()
+    ) -> None:
         self._gateway = gateway
         self._metrics = gateway.metrics
         self._interfaces = interfaces
+        self._workers = workers
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
         if scope["type"] != "http":
             return
         began = time.perf_counter()
@@ -124,6 +141,25 @@ class Application:
             self._open -= 1
             self._metrics.open.dec()
             self._tell(interface, scope, answer, time.perf_counter() - began)
+
+    async def stop(self) -> None:
+        """The server is about to end: nobody is served any longer than now."""
+        for one in reversed(self._workers):
+            await one.stop()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Start with the server, and end with it."""
+        await receive()
+        try:
+            for one in self._workers:
+                await one.start()
+        except Exception as error:  # noqa: BLE001  the server says so and ends
+            log.error("start", error=str(error))
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(
         self, interface: Interface | None, scope: Scope, receive: Receive, answer: _Answer
@@ -150,7 +186,8 @@ class Application:
             answer.status = 499
         except Exception as error:  # noqa: BLE001  the last place to tell a bug from an answer
             problem = problem_of(error)
-            if problem.status == 500:
+            problem.__cause__ = error if error is not problem else None
+            if problem.code == "bug":
                 log.error("bug", request=scope["state"][REQUEST_ID], exc_info=error)
             answer.code = problem.code
             if not answer.status:
@@ -195,6 +232,7 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), (b"x-request-id", self._id)]
-            message = {**message, "headers": headers}
+            headers = message.get("headers", [])
+            if all(name.lower() != b"x-request-id" for name, _ in headers):  # a provider's passes
+                message = {**message, "headers": [*headers, (b"x-request-id", self._id)]}
         await self._send(message)

@@ -11,9 +11,16 @@ from xroad_lite.gateway.nodes import Nodes
 from xroad_lite.gateway.openapi import document
 from xroad_lite.gateway.operations import Operations
 from xroad_lite.gateway.settings import GatewaySettings
+from xroad_lite.gateway.xroad.consumer import Consumer
+from xroad_lite.gateway.xroad.provider import Providers
 
 
 def assembled(settings: GatewaySettings, nodes: Nodes) -> Application:
     """The application over these nodes."""
     gateway = Gateway.of(settings, nodes)
-    return Application(gateway, [Operations(gateway, document()), Messages(gateway)])
+    messages, providers = Messages(gateway), Providers(gateway)
+    return Application(
+        gateway,
+        [Operations(gateway, document()), messages, Consumer(gateway)],
+        [messages, providers],
+    )

@@ -58,6 +58,13 @@ class Messages:
             default=_nothing,
         )
 
+    async def start(self) -> None:
+        """There is nothing to begin."""
+
+    async def stop(self) -> None:
+        """End the streams."""
+        self.closing.set()
+
     def claims(self, scope: Scope) -> bool:
         """What begins with its root."""
         path: str = scope["path"]

@@ -10,16 +10,16 @@ import socket
 import ssl
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from xroad_lite.errors import ConfigurationError, TransportError
+from xroad_lite.gateway.application import Application
 from xroad_lite.gateway.protocol import BoundedProtocol
 from xroad_lite.gateway.settings import GatewaySettings
 
 _CLOSING_SECONDS = 10
 
 
-def server(application: ASGIApp, settings: GatewaySettings) -> uvicorn.Server:
+def server(application: Application, settings: GatewaySettings) -> uvicorn.Server:
     """The server; ``ConfigurationError`` for a certificate or key that is of no use."""
     protocol = type("Bounded", (BoundedProtocol,), {"limits": settings.limits})
     config = uvicorn.Config(
@@ -27,7 +27,7 @@ def server(application: ASGIApp, settings: GatewaySettings) -> uvicorn.Server:
         http=protocol,
         loop="uvloop",
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -40,7 +40,20 @@ def server(application: ASGIApp, settings: GatewaySettings) -> uvicorn.Server:
     )
     config.load()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    return uvicorn.Server(config)
+    return _Server(config, application)
+
+
+class _Server(uvicorn.Server):
+    """Tells the application first that it ends: streams and long polls would hold it up."""
+
+    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+        super().__init__(config)
+        self._application = application
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, what is being answered first."""
+        await self._application.stop()
+        await super().shutdown(sockets)
 
 
 def tls_context(settings: GatewaySettings) -> ssl.SSLContext:
