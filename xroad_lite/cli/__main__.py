@@ -2,4 +2,5 @@
 
 from xroad_lite.cli import main
 
-main()
+if __name__ == "__main__":  # processes that the demo starts read this file too
+    main()

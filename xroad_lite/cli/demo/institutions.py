@@ -1,12 +1,12 @@
 """The four institutions' adapters, each a process of its own; says nothing when all is well.
 
-``python -m xroad_lite.cli.demo.institutions NAME FOLDER`` runs one until it is told to end. Ended
-in whatever way and started again, each goes on where its node's store says it was.
+Ended in whatever way and started again, each goes on where its node's store says it was.
 """
 
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import signal
 import sys
@@ -148,29 +148,33 @@ def _ask(node: Node, code: str) -> Message:
             _end_with_parent()
 
 
-_PARENT = os.getppid()
-
-
 def _end_with_parent() -> None:
-    if os.getppid() != _PARENT:
+    if _is_left():
         raise KeyboardInterrupt
 
 
-def main(name: str, folder: Path) -> None:
-    """Run one institution until SIGTERM, or until the process that started it is gone."""
+def _is_left() -> bool:
+    """Whether the process that started this one is gone."""
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
+
+
+def run(name: str, folder: Path) -> None:
+    """Run one institution until SIGTERM, or until the process that started it is gone.
+
+    What it says to people goes to ``NAME.stderr`` in the folder.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     adapters = {"health": health, "civil": civil, "welfare": welfare, "tax": tax}
+    with (folder / f"{name}.stderr").open("ab") as errors:
+        os.dup2(errors.fileno(), sys.stderr.fileno())
     try:
         with Node.open(folder / "nodes" / name, talk=_talk) as node:
             adapters[name](node, folder)
-            node.run(until=lambda: os.getppid() != _PARENT)
+            node.run(until=_is_left)
     except KeyboardInterrupt:
         return
 
 
 def _talk(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    print(text, file=sys.stderr, flush=True)

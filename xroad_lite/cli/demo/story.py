@@ -5,18 +5,18 @@ Does not print: it gives a report, and tells ``progress`` how far it is.
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from xroad_lite.cli.demo import attacks, records, world
+from xroad_lite.cli.demo import attacks, institutions, records, world
 from xroad_lite.cli.demo.institutions import BIRTHS, CODES
 from xroad_lite.errors import LogError, TransportError
 from xroad_lite.messagelog import Store
@@ -33,6 +33,8 @@ _RESTARTS = 200
 _OURS = "not of the input"
 _REGISTERED = f"SELECT count(*) FROM people WHERE line <> '{_OURS}'"  # noqa: S608
 
+_LOADED = ("xroad_lite.cli.demo.institutions", "jsonschema_rs", "pika", "tuf.ngclient")
+
 Progress = Callable[[str, int, int], None]
 """Told what is going on, how much of it is done, and of how much."""
 
@@ -41,7 +43,8 @@ Progress = Callable[[str, int, int], None]
 class _Institution:
     name: str
     folder: Path
-    process: subprocess.Popen[bytes] | None = None
+    context: ForkServerContext
+    process: ForkServerProcess | None = None
     restarts: int = 0
 
     @property
@@ -49,16 +52,13 @@ class _Institution:
         return self.folder / "nodes" / self.name / "log.sqlite3"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "xroad_lite.cli.demo.institutions", self.name]
-        with (self.folder / f"{self.name}.stderr").open("ab") as errors:
-            self.process = subprocess.Popen(
-                [*command, str(self.folder)], stdout=subprocess.DEVNULL, stderr=errors
-            )
+        self.process = self.context.Process(target=institutions.run, args=(self.name, self.folder))
+        self.process.start()
         (self.folder / "nodes" / self.name / "pid").write_text(str(self.process.pid))
 
     def tend(self) -> None:
         """Start it again if it ended: whatever ended it, nothing is lost."""
-        if self.process is not None and self.process.poll() is not None:
+        if self.process is not None and self.process.exitcode is not None:
             self.restarts += 1
             if self.restarts > _RESTARTS:
                 errors = (self.folder / f"{self.name}.stderr").read_text()[-2000:]
@@ -68,7 +68,7 @@ class _Institution:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=20)
+            self.process.join(timeout=20)
             self.process = None
 
     def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -101,7 +101,11 @@ class Story:
         world.build(folder, now=time.time(), transport=amqp)
         if amqp is not None:
             _prepare_broker(folder, amqp)
-        self._institutions = {name: _Institution(name, folder) for name in world.INSTITUTIONS}
+        context = multiprocessing.get_context("forkserver")  # the program is loaded once for all
+        context.set_forkserver_preload(["__main__", *_LOADED])
+        self._institutions = {
+            name: _Institution(name, folder, context) for name in world.INSTITUTIONS
+        }
 
     def run(self, count: int) -> dict[str, Any]:
         """Tell the whole story over the ``count`` lines in the folder; gives the report."""
