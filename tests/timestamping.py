@@ -25,6 +25,15 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = critical,{purpose}
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+{distribution}
+[ca]
+default_ca = lists
+[lists]
+database = {folder}/index.txt
+default_md = sha256
+default_crl_days = 2
+private_key = {folder}/root.key
+certificate = {folder}/root.pem
 [tsa]
 default_tsa = here
 [here]
@@ -45,12 +54,24 @@ class TestAuthority:
 
     __test__ = False
 
-    def __init__(self, folder: Path, *, name: str = "Test TSA", purpose: str = "timeStamping"):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "Test TSA",
+        purpose: str = "timeStamping",
+        lists: str | None = None,
+    ) -> None:
+        """``lists`` is the address at which its certificate says that revocations are told."""
         folder.mkdir(parents=True)
         self._alone = threading.Lock()
         self._folder = folder
         self._config = folder / "openssl.cnf"
-        self._config.write_text(_CONFIG.format(folder=folder, name=name, purpose=purpose))
+        told = f"crlDistributionPoints = URI:{lists}" if lists else ""
+        self._config.write_text(
+            _CONFIG.format(folder=folder, name=name, purpose=purpose, distribution=told)
+        )
+        (folder / "index.txt").touch()
         (folder / "serial").write_text("01\n")
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
         self._run("req", "-x509", *curve, "-keyout", "root.key", "-out", "root.pem",
@@ -72,8 +93,18 @@ class TestAuthority:
             self._run("ts", "-reply", "-queryfile", "query.tsq", "-out", "answer.tsr")
             return (self._folder / "answer.tsr").read_bytes()
 
+    def revoke(self) -> None:
+        """Revoke its certificate."""
+        self._run("ca", "-revoke", "tsa.pem")
+
+    def revocation_list(self) -> bytes:
+        """Its list of revocations of now, DER."""
+        self._run("ca", "-gencrl", "-out", "list.pem")
+        self._run("crl", "-in", "list.pem", "-outform", "DER", "-out", "list.crl")
+        return (self._folder / "list.crl").read_bytes()
+
     def _run(self, command: str, *words: str) -> None:
-        configured = [] if command == "x509" else ["-config", str(self._config)]
+        configured = [] if command in ("x509", "crl") else ["-config", str(self._config)]
         subprocess.run(
             ["openssl", command, *words, *configured],
             cwd=self._folder, check=True, capture_output=True, timeout=30,
@@ -83,7 +114,7 @@ class TestAuthority:
 class StampingServer:
     """An authority over HTTP on loopback, that can be made to misbehave; ``url`` names it."""
 
-    def __init__(self, authority: TestAuthority) -> None:
+    def __init__(self, authority: TestAuthority | None = None) -> None:
         self.authority = authority
         self.behaviour = "well"
         """well, away (503), moved, endless, garbage, or slow."""
@@ -109,7 +140,8 @@ class StampingServer:
         """What a GET finds, by path: lists of revocations."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/stamp"
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.address}/stamp"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -121,7 +153,7 @@ class StampingServer:
             handler.send_header("Location", self.url)
         handler.end_headers()
         with suppress(OSError):  # the asker has gone
-            if self.behaviour == "well":
+            if self.behaviour == "well" and self.authority is not None:
                 handler.wfile.write(self.authority.answer(query))
             elif self.behaviour == "garbage":
                 handler.wfile.write(b"\x30\x03\x02\x01\x00")

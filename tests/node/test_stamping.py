@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import shutil
 import subprocess
 import time
@@ -15,9 +16,12 @@ import pytest
 from tests.timestamping import StampingServer, TestAuthority
 from xroad_lite.errors import LogError, TimestampError
 from xroad_lite.keys import read_certificates
+from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.stamps import Proved, Stamped, checkpoint_of
-from xroad_lite.node import Node
+from xroad_lite.messagelog.validation import ValidationTable
+from xroad_lite.node import Node, Settings
 from xroad_lite.node.asking import ask
+from xroad_lite.node.restamping import restamp_log
 from xroad_lite.stewardship import DevelopmentInstance
 from xroad_lite.testing import BIRTH, HEALTH, Clock, two_agency_instance
 from xroad_lite.timestamps import Authorities, request
@@ -27,7 +31,9 @@ from xroad_lite.timestamps import Authorities, request
 def authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[StampingServer]]:
     """Two authorities under roots of their own."""
     folder = tmp_path_factory.mktemp("tsa")
-    servers = [StampingServer(TestAuthority(folder / name, name=name)) for name in ("one", "two")]
+    servers = [StampingServer(), StampingServer()]
+    for name, one in zip(("one", "two"), servers, strict=True):
+        one.authority = TestAuthority(folder / name, name=name, lists=f"{one.address}/list")
     yield servers
     for one in servers:
         one.stop()
@@ -48,9 +54,9 @@ def built(
 def instance(
     built: DevelopmentInstance, authorities: list[StampingServer], tmp_path: Path
 ) -> DevelopmentInstance:
-    """A copy of the instance; both authorities behave."""
+    """A copy of the instance; both authorities behave, and tell no revocations."""
     for one in authorities:
-        one.behaviour, one.asked = "well", 0
+        one.behaviour, one.asked, one.files = "well", 0, {}
     copied = copy.copy(built)
     copied.folder, copied.source = tmp_path / "instance", tmp_path / "instance/source"
     shutil.copytree(built.folder, copied.folder)
@@ -237,3 +243,59 @@ def test_entry_times_fit_the_tokens_around_them(node, clock, authorities) -> Non
     assert proved.not_before(first.index) is None
     assert "stands after" in (proved.misfit(second.size - 1, first.time - 400) or "")
     assert "existed" in (proved.misfit(0, first.time + 400) or "")
+
+
+def test_revocations_are_archived_with_a_token(node, clock, authorities) -> None:
+    """The list of the day is kept, and its digest is in the entry: the next stamp proves both."""
+    told = authorities[0].authority.revocation_list()
+    authorities[0].files["/list"] = told
+    for _ in range(2):
+        node.publish("health.birth", BIRTH)
+        stamped(node, clock)
+    first, second = (node.store.entry(index).fields for index, _, _ in tokens(node))
+    (archived,) = ValidationTable(node.store).all()
+    assert archived.data == told
+    assert first["validation"] == [archived.sha256] == [hashlib.sha256(told).hexdigest()]
+    assert "validation" not in second
+
+
+def test_a_revoked_authority_stamps_nothing(instance, clock, authorities, tmp_path_factory) -> None:
+    """What its own list says of its certificate counts: the next authority is asked."""
+    server = StampingServer()
+    folder = tmp_path_factory.mktemp("revoked") / "tsa"
+    server.authority = TestAuthority(folder, lists=f"{server.address}/list")
+    server.authority.revoke()
+    server.files["/list"] = server.authority.revocation_list()
+    both = [server, authorities[1]]
+    instance.trust_stamps_of({one.url: one.authority.root.read_bytes() for one in both})
+    instance.publish(clock())
+    with Node.open(instance.node_folder(HEALTH), clock=clock, talk=lambda _: None) as node:
+        node.publish("health.birth", BIRTH)
+        stamped(node, clock)
+        assert [one.authority for one in node._evidence.stamps.table.all()] == [both[1].url]
+    server.stop()
+
+
+def test_restamping(instance, clock, authorities, said) -> None:
+    """Two stamps, the second over the first and today's lists; a running node is left alone."""
+    folder = instance.node_folder(HEALTH)
+    authorities[0].files["/list"] = authorities[0].authority.revocation_list()
+    more = authorities[1].authority.revocation_list()
+    settings = Settings.read(folder, {})
+    with Node.open(folder, clock=clock) as node:
+        node.publish("health.birth", BIRTH)
+        with pytest.raises(LogError) as caught:
+            restamp_log(settings, clock, {})
+        assert caught.value.code == "log.locked"
+    first, second = restamp_log(settings, clock, {"two.crl": more})
+    assert second.size == first.index + 1
+    store = Store(settings.path(settings.log), readonly=True)
+    named = store.entry(first.index).fields["validation"]
+    assert sorted(named) == sorted(one.sha256 for one in ValidationTable(store).all())
+    assert len(named) == 2
+    store.close()
+    for one in authorities:
+        one.behaviour = "away"
+    with pytest.raises(TimestampError) as refused:
+        restamp_log(settings, clock, {})
+    assert "503" in refused.value.message

@@ -12,6 +12,7 @@ from xroad_lite.messagelog import Store, entries
 from xroad_lite.messagelog.checkpoint_table import CheckpointTable
 from xroad_lite.messagelog.evidence.material import Material, Stamp, signed_head
 from xroad_lite.messagelog.notes import Note, Signer, Verifier
+from xroad_lite.messagelog.validation import ValidationTable
 
 
 def material_of(
@@ -26,7 +27,8 @@ def material_of(
     head = kept[-1] if kept else _signed(store, signer)
     more = [] if signer is None else [signer.verifier()]
     used = [one for one in dict.fromkeys((*keys, *more)) if _signs(one, [head, *kept])]
-    return Material(head, tuple(used), tuple(kept[:-1]), tuple(stamps))
+    lists = tuple((one.name, one.data) for one in ValidationTable(store).all())
+    return Material(head, tuple(used), tuple(kept[:-1]), tuple(stamps), lists)
 
 
 def stamps_of(store: Store) -> Iterator[Stamp]:

@@ -122,9 +122,12 @@ def erasure(at: float, entries: list[int], rule: str) -> bytes:
     return _leaf("erasure", at, entries=entries, rule=rule)
 
 
-def token(at: float, checkpoint: str, stamp: str) -> bytes:
-    """That a time-stamping authority vouched for a checkpoint (RFC 3161 token, base64url)."""
-    return _leaf("token", at, checkpoint=checkpoint, token=stamp)
+def token(at: float, checkpoint: str, stamp: str, validation: list[str] | None = None) -> bytes:
+    """That a time-stamping authority vouched for a checkpoint (RFC 3161 token, base64url).
+
+    ``validation`` names, by SHA-256 (hex), the lists of revocations that were archived with it.
+    """
+    return _leaf("token", at, checkpoint=checkpoint, token=stamp, validation=validation)
 
 
 def read(leaf: bytes) -> Entry:

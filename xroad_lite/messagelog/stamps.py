@@ -76,16 +76,6 @@ class Proved:
         return None
 
 
-def misfits(
-    stated: Iterable[tuple[int, float]], proved: Proved, skew: float = SKEW_SECONDS
-) -> Iterator[tuple[int, str]]:
-    """The entries (number, stated time) whose times do not fit the tokens around them, and why."""
-    for index, at in stated:
-        reason = proved.misfit(index, at, skew)
-        if reason is not None:
-            yield index, reason
-
-
 def _running_least(values: Iterable[float]) -> list[float]:
     least, found = _NEVER, []
     for one in values:

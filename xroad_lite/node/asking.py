@@ -33,11 +33,11 @@ def ask(url: str, query: bytes, patience: float) -> bytes:
     return _read(Request(url, query, {"Content-Type": QUERY, "Accept": REPLY}), patience)  # noqa: S310  the registry allows http(s) alone
 
 
-def fetch(url: str, patience: float) -> bytes:
-    """What lies at an address, as an authority's list of revocations; as ``ask``."""
+def fetch(url: str, patience: float, limit: int) -> bytes:
+    """What lies at an address, at most ``limit`` bytes; as ``ask``."""
     if not url.startswith(("http://", "https://")):
         raise TimestampError("timestamp.unreachable", f"got {url:.200}: expected http or https")
-    return _read(Request(url), patience, limit=8 * 1_048_576)  # noqa: S310
+    return _read(Request(url), patience, limit)  # noqa: S310
 
 
 def _read(request: Request, patience: float, limit: int = MAX_TOKEN_BYTES) -> bytes:

@@ -8,46 +8,36 @@ than that without a stamp sends nothing more until one comes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from xroad_lite import times, timestamps
+from xroad_lite import times
 from xroad_lite.errors import LogError, TimestampError
-from xroad_lite.keys import base64url, read_any_certificate, read_certificates
+from xroad_lite.keys import base64url
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.messagelog.checkpoints import Checkpoint
 from xroad_lite.messagelog.notes import Note
 from xroad_lite.messagelog.stamps import Kept, StampTable, oldest_unstamped
-from xroad_lite.node.asking import ask
+from xroad_lite.messagelog.validation import ValidationTable
+from xroad_lite.node.authorities import Answer, Authority, Lists, ask_in_turn, authorities
 from xroad_lite.node.checkpointing import Checkpointing
 from xroad_lite.node.settings import Stamps
 from xroad_lite.registry import Snapshot
-from xroad_lite.timestamps import Authorities, Stamp
+from xroad_lite.timestamps import Stamp
 
 _DAY = 86_400.0
 _RENEW_SECONDS = 90 * _DAY
 _FIRST_WAIT, _LONGEST_WAIT = 5.0, 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """One authority, ready to be asked."""
-
-    url: str
-    trusted: Authorities
-
-
 @dataclass(slots=True)
 class _Errand:
-    """One round of the authorities: the token of the first that gave one, or why none did."""
+    """One round of the authorities."""
 
     note: Note
-    token: bytes = b""
-    stamp: Stamp | None = None
-    authority: str = ""
-    problems: list[str] = field(default_factory=list)
+    answer: Answer | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -63,6 +53,9 @@ class Stamping:
     ) -> None:
         self.table = StampTable(store)
         self.table.create()
+        self._archive = ValidationTable(store)
+        self._archive.create()
+        self._lists = Lists()
         self._store = store
         self._checkpoints = checkpoints
         self._settings = settings
@@ -81,12 +74,12 @@ class Stamping:
 
     def pump(self, snapshot: Snapshot, now: float) -> None:
         """Take in what the authorities answered, and ask them when it is time."""
-        if snapshot is not self._snapshot:
-            self._read(snapshot)
+        self.follow(snapshot)
         errand = self._errand
         if errand is not None and errand.done.is_set():
             self._errand = None
-            self._collect(errand, now)
+            assert errand.answer is not None
+            self._collect(errand.note, errand.answer, now)
         if self._oldest is None and self._store.size > self._covered():
             with suppress(LogError):  # an entry that is rolled back just now
                 self._oldest = oldest_unstamped(self._store, self._covered())
@@ -123,7 +116,10 @@ class Stamping:
             "problem": self.problem,
         }
 
-    def _read(self, snapshot: Snapshot) -> None:
+    def follow(self, snapshot: Snapshot) -> None:
+        """Ask whom this snapshot names, from now on."""
+        if snapshot is self._snapshot:
+            return
         self._snapshot = snapshot
         self._authorities = authorities(snapshot)
         within = snapshot.instance.stamp_within
@@ -142,53 +138,65 @@ class Stamping:
         grown = self._oldest is not None and kept.size > self._oldest[0]
         return grown or (newest is not None and now > self._renew_at)
 
+    def stamp_now(self, now: float, more: Mapping[str, bytes]) -> Kept:
+        """Stamp the log as it is, with all lists of revocations fetched anew, and ``more`` of them.
+
+        ``TimestampError`` when nobody stamps. The lists become part of the entry, which only the
+        next stamp proves.
+        """
+        note = self._checkpoints.sign_now(now)
+        if note is None:
+            raise LogError("log.empty", "the log has no entry that could be stamped")
+        self._lists.forget()
+        answer = self._ask(note)
+        if answer.stamp is None:
+            raise TimestampError(
+                "timestamp.unreachable",
+                "; ".join(answer.problems) or "the instance names no authority",
+                hint="name an authority below timestamping: in instance.yaml, or try again later",
+            )
+        answer.lists |= more
+        return self._keep(note, answer, answer.stamp, now)
+
     def _run(self, errand: _Errand) -> None:
         try:
-            self._ask(errand)
+            errand.answer = self._ask(errand.note)
         except Exception as error:  # noqa: BLE001  said, and tried again: a thread has no caller
-            errand.problems.append(f"{type(error).__name__}: {error}")
+            errand.answer = Answer(problems=[f"{type(error).__name__}: {error}"])
         finally:
             errand.done.set()
 
-    def _ask(self, errand: _Errand) -> None:
-        data = str(errand.note).encode()
-        for authority in list(self._authorities):
-            wanted = timestamps.request(data)
-            try:
-                answer = ask(authority.url, wanted.der, self._settings.patience)
-                errand.token, errand.stamp = authority.trusted.read_answer(answer, wanted)
-            except TimestampError as error:
-                errand.problems.append(f"{authority.url}: {error.message}")
-            else:
-                errand.authority = authority.url
-                return
+    def _ask(self, note: Note) -> Answer:
+        data, patience = str(note).encode(), self._settings.patience
+        return ask_in_turn(self._authorities, data, self._lists, patience=patience)
 
-    def _collect(self, errand: _Errand, now: float) -> None:
-        if errand.stamp is None:
+    def _collect(self, note: Note, answer: Answer, now: float) -> None:
+        if answer.stamp is None:
             wait = min(_FIRST_WAIT * 2.0**self._failures, _LONGEST_WAIT)
             self._failures += 1
             self._next = now + wait
             self._store.count("stamps.failed")
-            problem = "; ".join(errand.problems)
+            problem = "; ".join(answer.problems)
             if problem != self.problem:
                 self._talk(f"no time stamp: {problem}; trying again in {wait:g} s")
             self.problem = problem
             return
-        self._keep(errand, errand.stamp, now)
+        self._keep(note, answer, answer.stamp, now)
         self._failures = 0
         if self.problem is not None:
-            self._talk(f"time stamps come again, from {errand.authority}")
+            self._talk(f"time stamps come again, from {answer.authority}")
             self.problem = None
 
-    def _keep(self, errand: _Errand, stamp: Stamp, now: float) -> None:
-        """The token becomes an entry."""
-        size = Checkpoint.read(errand.note).size
+    def _keep(self, note: Note, answer: Answer, stamp: Stamp, now: float) -> Kept:
+        """The token becomes an entry, with what was archived for it."""
+        size = Checkpoint.read(note).size
         with self._store.transaction():
+            archived = [self._archive.add(data, url, now) for url, data in answer.lists.items()]
             index = self._store.append(
-                entries.token(now, str(errand.note), base64url(errand.token))
+                entries.token(now, str(note), base64url(answer.token), archived or None)
             )
-            ends = first_end(timestamps.certificates(errand.token))
-            kept = Kept(index, size, stamp.time, stamp.accuracy or 0.0, ends, errand.authority)
+            accuracy = stamp.accuracy or 0.0
+            kept = Kept(index, size, stamp.time, accuracy, answer.ends, answer.authority)
             self.table.add(kept)
             self._store.count("stamps.kept")
         if self._newest is None or size >= self._newest.size:
@@ -196,22 +204,10 @@ class Stamping:
             self._renew_at = max(renew_at(kept), now + _DAY)
         if self._oldest is not None and self._oldest[0] < size:
             self._oldest = None
-
-
-def authorities(snapshot: Snapshot) -> list[Authority]:
-    """Those that the instance names, each trusted by its own root alone."""
-    return [
-        Authority(one.url, Authorities(read_certificates(snapshot.file(one.certificate))))
-        for one in snapshot.instance.timestamping
-    ]
+        return kept
 
 
 def renew_at(newest: Kept) -> float:
     """From when even a log that stands still is stamped anew: 90 days before a certificate of the
     newest token ends, or when a quarter of what was left of its life is left."""
     return newest.ends - min(_RENEW_SECONDS, (newest.ends - newest.time) / 4)
-
-
-def first_end(ders: Sequence[bytes]) -> float:
-    """When the first of these certificates ends, Unix seconds."""
-    return min(read_any_certificate(der).not_valid_after_utc.timestamp() for der in ders)

@@ -1,0 +1,48 @@
+"""Renews a log's time stamps while they can still be believed; an operator's step, or a yearly job.
+
+Does not run a node. Two stamps are made: the first goes with the lists of revocations of today, the
+second proves that first stamp, lists and all that was before existed while the authorities'
+certificates, and today's algorithms, were good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+
+from xroad_lite.errors import LogError
+from xroad_lite.messagelog import Store
+from xroad_lite.messagelog.stamps import Kept
+from xroad_lite.node.evidence import Evidence
+from xroad_lite.node.lock import take_lock
+from xroad_lite.node.settings import Settings
+
+
+def restamp_log(
+    settings: Settings,
+    clock: Callable[[], float],
+    lists: Mapping[str, bytes],
+    talk: Callable[[str], object] = lambda _: None,
+) -> tuple[Kept, Kept]:
+    """Both stamps. ``lists`` are more lists of revocations to archive, by where they come from.
+
+    ``LogError`` while the node runs or without a log key; ``TimestampError`` when nobody stamps.
+    """
+    log = settings.path(settings.log)
+    if not log.is_file():
+        raise LogError("log.missing", f"there is no log at {log}", hint="start the node once")
+    snapshot = settings.registry_client().newest(clock())
+    with take_lock(log), closing(Store(log)) as store:
+        evidence = Evidence(settings, store, clock(), talk)
+        if evidence.stamps is None:
+            raise LogError(
+                "log.no_key",
+                "there is no key that could sign for this log",
+                hint="make one with: xroad-lite keys new --use log",
+            )
+        try:
+            evidence.stamps.follow(snapshot)
+            first = evidence.stamps.stamp_now(clock(), lists)
+            return first, evidence.stamps.stamp_now(clock(), {})
+        finally:
+            evidence.close(clock())
