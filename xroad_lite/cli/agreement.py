@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xroad_lite.stewardship.agreements import Shelf
 
 agreement_app = typer.Typer(
-    no_args_is_help=True, help="Agreements: new, check, sign, end, show, list, why."
+    no_args_is_help=True, help="Agreements: new, key, check, sign, end, show, list, why."
 )
 _KEY, _PEM = "file:key.pem", Path("certificates.pem")
 
@@ -50,6 +50,7 @@ def new(
     json: options.Json = False,
 ) -> None:
     """Write a form of an agreement; of one that is there, its next version, to be edited."""
+    from xroad_lite.stewardship.agreement_keys import has_key, with_key, without_key
     from xroad_lite.stewardship.agreements import next_version
 
     shelf = read(source)
@@ -68,15 +69,46 @@ def new(
         given["languages"] = snapshot.instance.languages or list(snapshot.instance.title)
         given.setdefault("from", times.to_text(time.time()))
     path, text = next_version(shelf, name, given)
+    without = ""
+    if has_key(text) or not shelf.versions(name):
+        try:
+            text = with_key(text, snapshot, time.time())
+        except RegistryError as error:
+            text, without = without_key(text), error.message
     (source / path).parent.mkdir(parents=True, exist_ok=True)
     with (source / path).open("x", encoding="utf-8") as file:
         file.write(text)
 
     def people() -> None:
         output.out.print(f"wrote {source / path}", highlight=False, soft_wrap=True)
+        if without:
+            output.say(f"{without}; without one no person can be named in a seal")
         output.say(f"edit it; then: xroad-lite agreement check {name}")
 
-    output.give({"path": path, "text": text}, people)
+    output.give({"path": path, "text": text, "pseudonym_key": has_key(text)}, people)
+
+
+@agreement_app.command("key")
+@output.command
+def make_key(name: Name, source: Source = Path(), json: options.Json = False) -> None:
+    """Make the key of an agreement's pseudonyms anew, before anybody has approved it."""
+    from xroad_lite.stewardship.agreement_keys import with_key
+    from xroad_lite.stewardship.agreements import approved_by
+
+    shelf = read(source)
+    path = shelf.path(name)
+    if roles := approved_by(shelf, path):
+        raise RegistryError(
+            "registry.approved",
+            f"{path} is approved by its {' and '.join(roles)}: another key is another agreement",
+            hint=f"make its next version with: xroad-lite agreement new {name.partition('/')[0]}",
+        )
+    text = with_key(shelf.files[path].decode(), shelf.snapshot, time.time())
+    _write(source, {path: text.encode()})
+    output.give(
+        {"path": path},
+        lambda: output.out.print(f"wrote {source / path}", highlight=False, soft_wrap=True),
+    )
 
 
 @agreement_app.command("check")

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from xroad_lite import times
-from xroad_lite.cli import log_key, options, output, passphrases
+from xroad_lite.cli import encryption_key, log_key, options, output, passphrases
 from xroad_lite.errors import KeysError, XRoadError
 
 if TYPE_CHECKING:
@@ -31,9 +31,15 @@ class Use(StrEnum):
 
     SEAL = "seal"
     LOG = "log"
+    ENCRYPTION = "encryption"
 
 
-_Use = Annotated[Use, typer.Option(help="To seal messages, or to sign the log's checkpoints.")]
+_Use = Annotated[
+    Use,
+    typer.Option(
+        help="To seal messages, to sign the log's checkpoints, to read what is confidential."
+    ),
+]
 
 
 @keys_app.command("new")
@@ -50,6 +56,9 @@ def new(
     settings, keyring = _opened(node, passphrase_from)
     if use is Use.LOG:
         log_key.make(settings, passphrase_from, without=no_passphrase, first=True)
+        return
+    if use is Use.ENCRYPTION:
+        encryption_key.make(settings, passphrase_from, without=no_passphrase, first=True)
         return
     _make(settings, keyring.pair(1), algorithm, passphrase_from, no_passphrase)
 
@@ -68,6 +77,9 @@ def renew(
     settings, keyring = _opened(node, passphrase_from)
     if use is Use.LOG:
         log_key.make(settings, passphrase_from, without=no_passphrase, first=False)
+        return
+    if use is Use.ENCRYPTION:
+        encryption_key.make(settings, passphrase_from, without=no_passphrase, first=False)
         return
     _make(settings, keyring.next(), algorithm, passphrase_from, no_passphrase)
 
@@ -175,6 +187,7 @@ def list_(node: options.NodeFolder = Path(), json: options.Json = False) -> None
     snapshot, now = _snapshot(settings), time.time()
     found = [_described(pair, settings.subsystem, snapshot, now) for pair in keyring.pairs()]
     of_log = log_key.described(settings, snapshot)
+    encryption = encryption_key.described(settings, snapshot)
 
     def people() -> None:
         made = output.table(settings.subsystem, "#", "SHA-256", "until", "days left#", "state")
@@ -187,8 +200,10 @@ def list_(node: options.NodeFolder = Path(), json: options.Json = False) -> None
         for one in found:
             output.say(f"{one['number']}: {one['key']}")
         log_key.show(of_log)
+        encryption_key.show(encryption)
 
-    output.give({"subsystem": settings.subsystem, "keys": found, "log_keys": of_log}, people)
+    value = {"subsystem": settings.subsystem, "keys": found, "log_keys": of_log}
+    output.give(value | {"encryption_keys": encryption}, people)
 
 
 def _described(pair: Pair, subsystem: str, snapshot: Snapshot | None, now: float) -> dict[str, Any]:

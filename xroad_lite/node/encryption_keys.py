@@ -60,6 +60,13 @@ class EncryptionKeys:
             )
         return {number: self._key(path) for number, path in paths.items()}
 
+    def open(self, path: Path) -> PrivateKey | None:
+        """One of them; None where it cannot be opened, for want of its passphrase say."""
+        try:
+            return self._key(path)
+        except KeysError:
+            return None
+
     def holder(self) -> Holder:
         """What this node opens with all its keys."""
         return Holder(self._me, self.read().values())

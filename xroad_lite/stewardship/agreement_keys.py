@@ -5,20 +5,25 @@ Does not keep the key: whoever makes it could read it only until it is wrapped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from xroad_lite import times
 from xroad_lite.encryption import PublicKey, new_pseudonym_key
-from xroad_lite.errors import RegistryError
+from xroad_lite.errors import IdentifierError, RegistryError
 from xroad_lite.registry import Agreement, Parties, Party, Snapshot
+from xroad_lite.registry.documents import read_yaml
 from xroad_lite.registry.encryption_keys import public_key
 from xroad_lite.schema.persons import persons
 
+_WHY: Final = "# Makes pseudonyms of persons; wrapped to each party.\n"
+_KEY: Final = re.compile(rf"^({re.escape(_WHY)})?pseudonym_key:.*\n?", re.MULTILINE)
 
-def standing(parties: Parties, agreement: Agreement) -> list[str]:
-    """The subsystems that are its parties, or stand under them, in order."""
-    sides = [one for one in (agreement.provider, agreement.consumer) if one is not None]
-    return sorted({each for side in sides for each in parties.standing(side)})
+
+def standing(parties: Parties, *sides: str | None) -> list[str]:
+    """The subsystems that are these parties of an agreement, or stand under them, in order."""
+    return sorted({each for side in sides if side for each in parties.standing(side)})
 
 
 def carried(parties: Parties, agreement: Agreement) -> set[str]:
@@ -40,27 +45,54 @@ def not_ended(party: Party, at: float) -> Iterator[PublicKey]:
             yield public_key(one)
 
 
-def wrapped_key(parties: Parties, iri: str, agreement: Agreement, at: float) -> str:
-    """A new pseudonym key for the version with this IRI, wrapped to all its parties.
+def wrapped_key(parties: Parties, iri: str, sides: Sequence[str | None], at: float) -> str:
+    """A new pseudonym key for the version with this IRI, wrapped to all who stand under its sides.
 
-    ``RegistryError`` where one of them lists no encryption key, or the agreement is open.
+    ``RegistryError`` where one of them lists no encryption key, or there is nobody on one side.
     """
-    names = standing(parties, agreement) if agreement.consumer is not None else []
-    found = {name: parties.get(name) for name in names}
+    nobody = [side for side in sides if not side or not _is_somebody(parties, side)]
+    named = [side for side in sides if side not in nobody]
+    found = {name: parties.get(name) for name in standing(parties, *named)}
     wraps = [(name, key) for name, one in found.items() if one for key in not_ended(one, at)]
-    without = sorted(set(names) - {name for name, _ in wraps})
-    if without or not wraps:
+    without = [f"{name} lists no encryption key" for name in found if name not in dict(wraps)]
+    if nobody or without:
+        why = [f"{side or 'everybody'} is no registered party" for side in nobody] + without
         raise RegistryError(
             "registry.no_encryption_key",
-            f"{agreement.agreement}/{agreement.version} can have no pseudonym key: "
-            + (
-                f"{', '.join(without):.500} list no encryption key"
-                if names
-                else "it has no parties"
-            ),
+            f"there can be no pseudonym key: {'; '.join(why):.800}",
             hint="make one with: xroad-lite keys new --use encryption; and have it listed",
         )
     return new_pseudonym_key(iri, wraps)
+
+
+def _is_somebody(parties: Parties, side: str) -> bool:
+    try:
+        return bool(parties.standing(side))
+    except IdentifierError:
+        return False
+
+
+def with_key(text: str, snapshot: Snapshot, at: float) -> str:
+    """An agreement's file with a new pseudonym key, in place of the one that it has.
+
+    ``RegistryError`` as in ``wrapped_key``.
+    """
+    said = read_yaml("the agreement", text.encode())
+    name, version = said["agreement"], said["version"]
+    iri = f"{snapshot.instance.base}agreements/{name}/{version}"
+    sides = [said.get(side) for side in ("provider", "consumer")]
+    key = wrapped_key(snapshot.parties, iri, sides, at)
+    return f"{without_key(text).rstrip()}\n{_WHY}pseudonym_key: '{key}'\n"
+
+
+def has_key(text: str) -> bool:
+    """Whether an agreement's file has a pseudonym key."""
+    return _KEY.search(text) is not None
+
+
+def without_key(text: str) -> str:
+    """An agreement's file without its pseudonym key: that of another version is of no use."""
+    return _KEY.sub("", text)
 
 
 def personal_types(snapshot: Snapshot, agreement: Agreement) -> list[str]:

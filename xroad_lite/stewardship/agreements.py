@@ -194,6 +194,11 @@ def approvals(shelf: Shelf, path: str, signer: Signer, *, now: float) -> dict[st
     }
 
 
+def approved_by(shelf: Shelf, path: str) -> list[str]:
+    """The sides whose approval of a file lies beside it, whether it holds or not."""
+    return [role for role in (PROVIDER, CONSUMER) if approval_path(path, role) in shelf.files]
+
+
 def entitled(shelf: Shelf, agreement: Agreement, signer: Signer) -> list[str]:
     """The sides for which the signer's key speaks; ``RegistryError`` if there is none."""
     found = shelf.roles(agreement, read_certificate(signer.chain[0]).sha256)

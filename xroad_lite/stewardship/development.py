@@ -220,7 +220,8 @@ class DevelopmentInstance:
             if agreement.consumer is None or not personal_types(snapshot, agreement):
                 return None
             iri = snapshot.agreement_iri(agreement)
-            return wrapped_key(snapshot.parties, iri, agreement, self._now)
+            sides = (agreement.provider, agreement.consumer)
+            return wrapped_key(snapshot.parties, iri, sides, self._now)
         except (ValidationError, XRoadError):  # whoever checks the documents says what is wrong
             return None
 

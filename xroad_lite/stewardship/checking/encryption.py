@@ -93,7 +93,7 @@ def _pseudonym_key(reading: Reading, path: str, agreement: Agreement) -> Iterato
         message = f"it is of {said:.300}: expected a key of this version's own, of {iri}"
         yield Finding(path, "registry.pseudonym_key", message, hint=again, at=at)
         return
-    names = set(standing(reading.parties, agreement))
+    names = set(standing(reading.parties, agreement.provider, agreement.consumer))
     for other in sorted({name for name, _ in wraps} - names):
         message = f"{other} can open it, and is no party of the agreement"
         yield Finding(path, "registry.pseudonym_key", message, hint=again, at=at)
@@ -153,7 +153,7 @@ def _names_persons(reading: Reading, type_: str) -> bool:
 
 
 def _registered(reading: Reading, agreement: Agreement) -> Iterator[tuple[str, Party]]:
-    for name in standing(reading.parties, agreement):
+    for name in standing(reading.parties, agreement.provider, agreement.consumer):
         party = reading.parties.get(name)
         if party is not None:
             yield name, party
