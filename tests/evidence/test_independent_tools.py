@@ -75,7 +75,7 @@ def test_sha256sum_holds_the_files_against_the_manifest(bundle: Path) -> None:
 
 
 def test_openssl_verifies_the_seal_and_its_chain(bundle: Path) -> None:
-    """Signature, chain to the registry's authority at the time of sealing, and the body's digest."""
+    """Signature, chain to the registry's authority when it was sealed, and the body's digest."""
     said = good(bundle, _FIRST, "openssl", "chain", "body")
     assert "Verified OK" in said
     assert "certificate.pem: OK" in said

@@ -6,7 +6,9 @@ Does not raise for what it finds: each finding names the file.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from xroad_lite.audit.opening import Bundle
 from xroad_lite.errors import LogError, XRoadError
@@ -18,7 +20,9 @@ from xroad_lite.messagelog.evidence.parts import Finding
 from xroad_lite.messagelog.evidence.tally import Tally
 from xroad_lite.messagelog.notes import Note, Verifier
 
+_DIGEST = re.compile(r"[0-9a-f]{64}(?=[.])")
 CHECKPOINT, CHECKPOINTS = layout.CHECKPOINT, layout.CHECKPOINTS
+checkpoint_path = layout.checkpoint
 
 
 def check(bundle: Bundle, progress: Callable[[int, int], None]) -> list[Finding]:
@@ -96,9 +100,9 @@ def head(bundle: Bundle, note: Note) -> Checkpoint:
 def consistency(bundle: Bundle, size: int) -> list[bytes]:
     """The hashes of the proof that the head follows the checkpoint of a size."""
     path = layout.consistency(size)
-    lines = bundle.container.read(path).decode("ascii", "replace").splitlines()
-    found = [notes.base64(line) for line in lines]
-    if any(len(one) != 32 for one in found):
+    data = bundle.container.read(path)
+    found = [notes.base64(line) for line in data.decode("ascii", "replace").splitlines()]
+    if any(len(one) != 32 for one in found) or layout.write_hashes(found) != data:
         raise LogError("log.consistency_proof", f"{path} holds something else than hashes")
     return found
 
@@ -151,6 +155,32 @@ def _check_certificates(bundle: Bundle) -> Iterator[Finding]:
         if layout.certificate(sha256) != path:
             why = "it is not the certificate whose SHA-256 its name says"
             yield Finding(parts.ENTRIES, path, "log.certificate", why)
+
+
+def check_registry(bundle: Bundle) -> Iterator[Finding]:
+    """Whether each file of the registry that is named by its SHA-256 is that file."""
+    for path in bundle.below(layout.REGISTRY):
+        named = _DIGEST.match(path.rpartition("/")[2])
+        try:
+            data = bundle.container.read(path) if named else b""
+        except XRoadError as error:
+            yield Finding(parts.REGISTRY, path, error.code, error.message)
+            continue
+        if named and hashlib.sha256(data).hexdigest() != named[0]:
+            why = "it is not the file whose SHA-256 its name says"
+            yield Finding(parts.REGISTRY, path, "registry.file_changed", why)
+
+
+def check_tokens(bundle: Bundle, tally: Tally) -> Iterator[Finding]:
+    """Whether every time stamp that the entries hold lies in the bundle as a file too."""
+    there = set()
+    for path in bundle.below(layout.TOKENS):
+        with suppress(XRoadError):
+            there.add(hashlib.sha256(bundle.container.read(path)).hexdigest())
+    for entry, _, sha256 in tally.tokens:
+        if sha256 not in there:
+            why = f"the time stamp in it is not in {layout.TOKENS}"
+            yield Finding(parts.TIME, f"entry {entry}", "log.stamp", why)
 
 
 def _check_proofs(bundle: Bundle, head: Checkpoint | None) -> Iterator[Finding]:

@@ -64,12 +64,12 @@ class Log:
 class Bundle:
     """A bundle: its manifest is read at once, all else when it is asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: Container | None = None) -> None:
         self.path = path
-        self.container: Container = container(path)
+        self.container: Container = opened or container(path)
         self.manifest = Manifest.read(self.container.read(manifest.PATH))
 
-    @property
+    @cached_property
     def source(self) -> Source:
         """Its entries."""
         chosen = self.manifest.entries is not None
@@ -87,8 +87,11 @@ class Bundle:
 
     def keys(self) -> list[Verifier]:
         """The log's keys, as the bundle says them."""
-        lines = self.container.read(layout.LOG_KEYS).decode("utf-8", "replace").splitlines()
-        return [Verifier.read(line) for line in lines]
+        data = self.container.read(layout.LOG_KEYS)
+        found = [Verifier.read(line) for line in data.decode("utf-8", "replace").splitlines()]
+        if "".join(f"{one}\n" for one in found).encode() != data:
+            raise LogError("log.note_key", "expected one key a line, and nothing else")
+        return found
 
     def note(self, path: str) -> Note:
         """A signed note."""

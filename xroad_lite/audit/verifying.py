@@ -131,7 +131,10 @@ class _Audit:
             return
         for path in evidence.below(bundle_files.CHECKPOINTS):
             try:
-                yield evidence.note(path)
+                note = evidence.note(path)
+                if path != bundle_files.checkpoint_path(Checkpoint.read(note).size):
+                    raise LogError("log.checkpoint", "its name says another size than it does")
+                yield note
             except XRoadError as error:
                 self._find(parts.HISTORY, path, error)
 
@@ -275,6 +278,8 @@ class _Audit:
         if not stamps.found and not isinstance(self.evidence, Bundle):
             return
         found = [*stamps.findings, *stamps.check_entry_times(tally)]
+        if isinstance(self.evidence, Bundle):
+            found += bundle_files.check_tokens(self.evidence, tally)
         late = [
             one
             for said, one in tally.said.items()
@@ -331,6 +336,8 @@ class _Audit:
                 self._no_registry()
             return
         names = {one.registry for one in tally.said} | set(tally.judged)
+        if isinstance(self.evidence, Bundle):
+            registries.findings += bundle_files.check_registry(self.evidence)
         self._add(
             parts.REGISTRY,
             f"{_many(len(names), 'snapshot', 'snapshots')}, signed, and adopted in time",

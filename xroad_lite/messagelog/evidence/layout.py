@@ -7,6 +7,7 @@ is the ``datahash`` that was sealed.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 
 from xroad_lite.errors import LogError
@@ -74,6 +75,11 @@ def token(size: int, number: int) -> str:
 def stamped(token_path: str) -> str:
     """The bytes that a time stamp is over: a checkpoint as it was then."""
     return token_path.removesuffix(".tst") + ".checkpoint"
+
+
+def write_hashes(hashes: Sequence[bytes]) -> bytes:
+    """Hashes of a proof, in base64, one a line."""
+    return "".join(f"{b64encode(one).decode()}\n" for one in hashes).encode()
 
 
 def write_pack(kept: Sequence[bytes]) -> bytes:

@@ -6,6 +6,7 @@ Does not verify; what cannot be read is a ``LogError`` that names the file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 
@@ -76,8 +77,9 @@ class _InBundle:
         found = {}
         for path in sorted(self._there):
             if path.startswith(layout.CERTIFICATES):
-                der = self._container.read(path)
-                found[thumbprint(der)] = der
+                with suppress(LogError):  # the check of the files says which is missing
+                    der = self._container.read(path)
+                    found[thumbprint(der)] = der
         return found
 
     def _own_body(self, index: int) -> tuple[int, bytes, bytes] | None:

@@ -6,7 +6,6 @@ Does not know the registry, nor the page for the expert: they come in as further
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -135,8 +134,8 @@ def _write_checkpoints(bundle: Bundle, store: Store, material: Material) -> None
         size = Checkpoint.read(note).size
         bundle.add(layout.checkpoint(size), str(note).encode(), "an earlier checkpoint")
         proof = merkle.consistency_proof(size, head.size, store.read_hash)
-        lines = "".join(f"{b64encode(one).decode()}\n" for one in proof)
-        bundle.add(layout.consistency(size), lines.encode(), "that the head follows it")
+        lines = layout.write_hashes(proof)
+        bundle.add(layout.consistency(size), lines, "that the head follows it")
     write_stamps(bundle, material)
 
 
