@@ -165,10 +165,10 @@ def _now() -> float:
 class Running:
     """A gateway's process, and a client of it."""
 
-    url: str
     process: subprocess.Popen[str]
-    http: httpx.Client
     log: Path
+    url: str = ""
+    http: httpx.Client = field(default_factory=httpx.Client)
 
     @property
     def port(self) -> int:
@@ -176,26 +176,42 @@ class Running:
         return int(self.url.rpartition(":")[2])
 
 
-@contextmanager
-def gateway(folder: Path, **settings: Any) -> Iterator[Running]:
-    """``xroad-lite gateway`` beside the node in a folder, until the block ends."""
+def start(folder: Path, **settings: Any) -> Running:
+    """Start ``xroad-lite gateway`` beside the node in a folder; ``ready`` waits for it."""
     (folder / "gateway.yaml").write_text(yaml.safe_dump({"port": 0, "open": True, **settings}))
     command = [sys.executable, "-m", "xroad_lite.cli", "gateway", "--node", str(folder), "--json"]
     log = folder / "gateway.log"
     with log.open("w") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    return Running(process, log)
+
+
+@contextmanager
+def ready(*started: Running) -> Iterator[tuple[Running, ...]]:
+    """Gateways at work, until the block ends."""
     try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, log.read_text()
-        url = json.loads(line)["url"]
-        with httpx.Client(base_url=url, timeout=90, verify=False) as http:
-            yield Running(url, process, http, log)
+        for one in started:
+            assert one.process.stdout is not None
+            line = one.process.stdout.readline()
+            assert line, one.log.read_text()
+            one.url = json.loads(line)["url"]
+            one.http = httpx.Client(base_url=one.url, timeout=90, verify=False)
+        yield started
     finally:
-        process.terminate()
-        process.wait(timeout=30)
-        assert process.stdout is not None
-        process.stdout.close()
+        for one in started:
+            one.process.terminate()
+        for one in started:
+            one.process.wait(timeout=30)
+            assert one.process.stdout is not None
+            one.process.stdout.close()
+            one.http.close()
+
+
+@contextmanager
+def gateway(folder: Path, **settings: Any) -> Iterator[Running]:
+    """One gateway at work, until the block ends."""
+    with ready(start(folder, **settings)) as (running,):
+        yield running
 
 
 @dataclass
@@ -226,6 +242,6 @@ def pair(folder: Path, **settings: Any) -> Iterator[Pair]:
         for one in (civil, health):
             node = yaml.safe_load((one / "node.yaml").read_text())
             (one / "node.yaml").write_text(yaml.safe_dump({**node, "max_body": 4 * 1_048_576}))
-        answers = stack.enter_context(gateway(civil, providers=providers, **settings))
-        asks = stack.enter_context(gateway(health, **settings))
+        started = start(health, **settings), start(civil, providers=providers, **settings)
+        asks, answers = stack.enter_context(ready(*started))
         yield Pair(asks, answers, service, made)
