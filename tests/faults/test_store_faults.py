@@ -259,7 +259,7 @@ def _fill(path, signer, limit, said):
     said.send(-1)
 
 
-@pytest.mark.parametrize("limit", [400_000, 700_001])
+@pytest.mark.parametrize("limit", [700_000, 1_200_001])
 def test_a_file_that_cannot_grow_loses_nothing(tmp_path, es256, limit):
     """What was acknowledged is there, the failure was told, and with more room it goes on."""
     context = multiprocessing.get_context("fork")
@@ -282,10 +282,10 @@ def test_a_file_that_cannot_grow_loses_nothing(tmp_path, es256, limit):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of one megabyte, and a way to make it read-only."""
+    """A disk of two megabytes, and a way to make it read-only."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("mounting a small disk needs root")
     yield folder
@@ -295,7 +295,7 @@ def small_disk(tmp_path):
 def test_a_full_disk_loses_nothing(small_disk, es256):
     """Writing fails with our error and nothing is lost; when there is room it goes on by itself."""
     scribe = Scribe(Store(small_disk / "log.sqlite3"), es256)
-    (small_disk / "other").write_bytes(bytes(400_000))
+    (small_disk / "other").write_bytes(bytes(800_000))
     durable = 0
     with pytest.raises(LogError) as caught:  # noqa: PT012
         while True:

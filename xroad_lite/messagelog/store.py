@@ -103,12 +103,15 @@ class Store(Database):
     def append(self, leaf: bytes) -> int:
         """Add an entry and its tree hashes; gives its index."""
         with self._scope:
-            index = self._size
-            if self._edge is None:
-                self._edge = merkle.Edge.read(index, self.read_hash)
-            self.insert("xl_entries", index, leaf)
-            self.insert("xl_hashes", index, b"".join(self._edge.add(merkle.leaf_hash(leaf))))
-            self._size = index + 1
+            return self._add(leaf)
+
+    def _add(self, leaf: bytes) -> int:
+        index = self._size
+        if self._edge is None:
+            self._edge = merkle.Edge.read(index, self.read_hash)
+        self.insert("xl_entries", index, leaf)
+        self.insert("xl_hashes", index, b"".join(self._edge.add(merkle.leaf_hash(leaf))))
+        self._size = index + 1
         return index
 
     def append_message(
@@ -124,7 +127,7 @@ class Store(Database):
     ) -> int:
         """Add a message's entry with its certificates, its body, and the search columns."""
         with self._scope:
-            index = self.append(leaf)
+            index = self._add(leaf)
             self._keep_certificates(opened.chain)
             self.insert("xl_bodies", index, salt, body, keep_until)
             self.insert("xl_messages", *_message_row(index, direction, opened.attributes, result))
