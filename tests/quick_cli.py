@@ -50,7 +50,11 @@ def quick_program(folder: Path) -> Iterator[Path]:
 
 
 def _serve(listening: socket.socket) -> None:
-    from xroad_lite import cli, node, stewardship  # noqa: F401  loaded once, for all commands
+    import jsonschema_rs  # noqa: F401  what commands load where they use it, here for all of them
+    import rdflib  # noqa: F401
+    import tuf.ngclient  # noqa: F401
+
+    from xroad_lite import cli, node, stewardship  # noqa: F401
 
     while True:
         asking, _ = listening.accept()

@@ -5,6 +5,7 @@ Holds no test. They share one bus file, as two countries may share one broker.
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,14 +120,14 @@ class TwoInstances:
             node.close()
 
 
-def build(folder: Path, transport: str | None = None) -> TwoInstances:
+def build(folder: Path, now: float = NOW) -> TwoInstances:
     """Two instances that trust each other; births go from CL's hospitals to PE's registry."""
-    transport = transport or f"embedded:{folder}/bus.sqlite3"
+    transport = f"embedded:{folder}/bus.sqlite3"
     left, right = (
-        two_agency_instance(folder / name, now=NOW - 3600, transport=transport, name=name)
+        two_agency_instance(folder / name, now=now - 3600, transport=transport, name=name)
         for name in ("CL", "PE")
     )
-    made = TwoInstances(folder, left, right, Clock(NOW - 100))
+    made = TwoInstances(folder, left, right, Clock(now - 100))
     made.trust(left, right)
     made.trust(right, left)
     made.agree("abroad", provider=LEFT_HEALTH, consumer="PE/GOV/CIVIL")
@@ -138,15 +139,13 @@ def build(folder: Path, transport: str | None = None) -> TwoInstances:
         types=["citizens.person-query"],
     )
     made.publish()
-    made.clock.now = NOW
+    made.clock.now = now
     return made
 
 
 @contextmanager
 def copied(built: TwoInstances, folder: Path) -> Iterator[TwoInstances]:
     """A copy that a test may change."""
-    import copy
-
     shutil.copytree(built.folder, folder, dirs_exist_ok=True)
     both = []
     for one in (built.left, built.right):
