@@ -16,7 +16,6 @@ from xroad_lite.envelope import Seal, parse_seal
 from xroad_lite.errors import RegistryError
 from xroad_lite.exchange import (
     NAMES,
-    NOBODY,
     PREFIX_NOT_ASKED,
     Awaited,
     Judgement,
@@ -74,7 +73,7 @@ def replay_log(
     me: str,
     progress: Callable[[int], None] | None = None,
     trusted: Trusted | None = None,
-    holder: Holder = NOBODY,
+    holder: Holder | None = None,
 ) -> Replay:
     """Judge every received message of the log of subsystem ``me`` again.
 
@@ -83,7 +82,7 @@ def replay_log(
     ``RegistryError`` when a snapshot under which the node judged is not in the registry's archive,
     or was never adopted by an entry of this log: with an old key anybody can make one today.
     """
-    past = _Past(store, registry, me, trusted, holder)
+    past = _Past(store, registry, me, trusted, holder or Holder(me))
     found = Replay()
     for index, leaf in store.entries():
         entry = entries.read(leaf)
