@@ -43,6 +43,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._timer: asyncio.TimerHandle | None = None
         self._head = 0
+        """Bytes of the head that is being read, as far as they are whole headers."""
+        self._unended = 0
+        """Bytes since anything but a head was read: llhttp keeps a header until it ends."""
         self._written: list[tuple[bytes, bytes]] = []
         self._certificate: bytes | None = None
         self._reading = False
@@ -69,8 +72,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if not self._reading and self._timer is None:
             self._expect(self.limits.header_seconds)
+        self._unended += len(data)
         super().data_received(data)
-        if not self.transport.is_closing() and self._head > self.limits.headers:
+        if not self.transport.is_closing() and self._unended > self.limits.headers:
             self._refuse(431, b"the headers are too large")
 
     def send_400_response(self, msg: str) -> None:
@@ -106,18 +110,20 @@ class BoundedProtocol(HttpToolsProtocol):
         state = self.scope["state"]
         state[NAMES_AS_SENT] = self._written
         state[CERTIFICATE] = self._certificate
-        self._head = 0
+        self._unended = 0
         self._expect(self.limits.body_seconds)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
+        self._unended = 0
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of a request is here."""
         self._reading = False
+        self._unended = 0
         self._expect(None)
         if not self.transport.is_closing():
             super().on_message_complete()
@@ -126,6 +132,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """What two readers of one head could understand in two ways."""
         if self._head > self.limits.headers:
             return 431, b"the headers are too large"
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            return 400, b"expected HTTP/1.1"
         hosts = [value for name, value in self.headers if name == b"host"]
         if self.parser.get_http_version() == "1.1" and len(hosts) != 1:
             return 400, b"expected one Host header"
