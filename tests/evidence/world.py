@@ -6,7 +6,9 @@ openssl keeps stamped its checkpoints, and Health witnessed them.
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +92,11 @@ class World:
         )
         store.append(entries.token(self.clock(), str(bare), base64url(token)))
 
-    def export(self, place: Path, choice: Choice | None = None, **changed: Any) -> Exported:
-        """A bundle of the log."""
-        store = Store(self.log, readonly=True)
+    def export(
+        self, place: Path, choice: Choice | None = None, *, log: Path | None = None, **changed: Any
+    ) -> Exported:
+        """A bundle of the log, or of another."""
+        store = Store(log or self.log, readonly=True)
         try:
             return export(
                 sink(place),
@@ -109,6 +113,13 @@ def _der(pem: Path) -> bytes:
     from xroad_lite.keys import read_certificates
 
     return read_certificates(pem.read_bytes())[0]
+
+
+def copied(log: Path, place: Path) -> Store:
+    """A log that may be changed."""
+    with closing(sqlite3.connect(log)) as whole, closing(sqlite3.connect(place)) as other:
+        whole.backup(other)
+    return Store(place)
 
 
 def births(two: TwoAgencies, first: int, count: int) -> None:

@@ -239,8 +239,10 @@ class _Audit:
                 self._check_follows(note)
             except XRoadError as error:
                 found.append(Finding(parts.HISTORY, _place(note), error.code, error.message))
-        if tally.whole:
-            found += self._check_roots(tally, earlier)
+        try:
+            found += self._check_roots(tally, earlier) if tally.whole else ()
+        except XRoadError as error:  # an entry that cannot be read, which check 4 tells
+            found.append(Finding(parts.HISTORY, "", error.code, error.message))
         self._add(
             parts.HISTORY,
             f"the head follows {_many(len(earlier), 'earlier checkpoint', 'earlier checkpoints')}",
