@@ -14,14 +14,18 @@ def test_public_names_are_pinned():
         "Item",
         "Message",
         "Node",
+        "Progress",
         "RefusedError",
         "RejectedError",
         "RequestError",
         "Settings",
         "XRoadError",
         "__version__",
+        "open_folder",
+        "read_rows",
         "refuses_content",
         "run_adapter",
+        "write_faults",
     ]
     assert all(getattr(xroad_lite, name) for name in xroad_lite.__all__)
 

@@ -10,7 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xroad_lite.adapting import Columns, Harvest, Item, refuses_content, run_adapter
+    from xroad_lite.adapting import (
+        Columns,
+        Harvest,
+        Item,
+        Progress,
+        open_folder,
+        read_rows,
+        refuses_content,
+        run_adapter,
+        write_faults,
+    )
     from xroad_lite.errors import RefusedError, RejectedError, RequestError, XRoadError
     from xroad_lite.node import Message, Node, Settings
 
@@ -20,14 +30,18 @@ __all__ = [
     "Item",
     "Message",
     "Node",
+    "Progress",
     "RefusedError",
     "RejectedError",
     "RequestError",
     "Settings",
     "XRoadError",
     "__version__",
+    "open_folder",
+    "read_rows",
     "refuses_content",
     "run_adapter",
+    "write_faults",
 ]
 
 __version__ = "0.1.0"
@@ -38,13 +52,17 @@ _HOMES = {
     "Item": "xroad_lite.adapting",
     "Message": "xroad_lite.node",
     "Node": "xroad_lite.node",
+    "Progress": "xroad_lite.adapting",
     "RefusedError": "xroad_lite.errors",
     "RejectedError": "xroad_lite.errors",
     "RequestError": "xroad_lite.errors",
     "Settings": "xroad_lite.node",
     "XRoadError": "xroad_lite.errors",
+    "open_folder": "xroad_lite.adapting",
+    "read_rows": "xroad_lite.adapting",
     "refuses_content": "xroad_lite.adapting",
     "run_adapter": "xroad_lite.adapting",
+    "write_faults": "xroad_lite.adapting",
 }
 
 

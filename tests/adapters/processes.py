@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
+import sqlite3
 import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 from conftest import load
 
@@ -19,7 +25,9 @@ ROOT = Path(__file__).parents[2]
 def context() -> ForkServerContext:
     """Where children come from; ``PYTHONPATH`` must lead to these tests."""
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["processes", "sqlalchemy", "psycopg", "xroad_lite.node", "rdflib"])
+    made.set_forkserver_preload(
+        ["processes", "sqlalchemy", "psycopg", "paramiko", "xroad_lite.node", "rdflib"]
+    )
     return made
 
 
@@ -57,3 +65,30 @@ class Process:
         if self.child is not None:
             self.child.kill()
             self.child.join()
+
+
+def wait(until: Callable[[], Any], both: Sequence[Process], seconds: float = 60) -> None:
+    """Wait for an event, starting again what ends, as a supervisor does."""
+    ends = time.monotonic() + seconds
+    while not until() and time.monotonic() < ends:
+        for one in both:
+            one.start()
+        time.sleep(0.005)
+
+
+def published(log: Path) -> int:
+    """How many messages a node has sealed, be it that it was never open."""
+    query = "SELECT count(*) FROM xl_messages WHERE direction = 'out'"
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True)) as store,
+    ):
+        return int(store.execute(query).fetchone()[0])
+    return 0
+
+
+def in_the_middle(count: Callable[[], int], both: Sequence[Process], chance: random.Random) -> None:
+    """Return at a random moment of work that has begun, as ``count`` shows, and is not done."""
+    before = count()
+    wait(lambda: count() != before, both)
+    time.sleep(chance.choice([0, 0.004, 0.01, 0.03]))

@@ -3,15 +3,13 @@
 import os
 import random
 import signal
-import sqlite3
-import time
 from collections import Counter
 
-import processes
 import pytest
 import sqlalchemy as sa
 import yaml
 from conftest import ADAPTERS, empty, run
+from processes import Process, context, in_the_middle, paths, published, wait
 from test_sql import OUTBOX, TABLE
 
 from xroad_lite.testing import CIVIL, HEALTH
@@ -33,8 +31,8 @@ def adapters(instance, tmp_path, monkeypatch):
 
     It gives both, and functions that count the work of each.
     """
-    monkeypatch.setenv("PYTHONPATH", processes.paths())
-    context, started = processes.context(), []
+    monkeypatch.setenv("PYTHONPATH", paths())
+    made, started = context(), []
 
     def begin(url, source):
         for who, what in (
@@ -45,7 +43,7 @@ def adapters(instance, tmp_path, monkeypatch):
             document = {"node": str(folder), "database": url, "every": 0.02, **what}
             file = tmp_path / f"{folder.name}.yaml"
             file.write_text(yaml.safe_dump(document))
-            started.append(processes.Process(context, "sql", "SqlAdapter", str(file)))
+            started.append(Process(made, "sql", "SqlAdapter", str(file)))
         for one in started:
             one.start()
         log = instance.node_folder(HEALTH) / "log.sqlite3"
@@ -108,28 +106,6 @@ def kill_backend(url, chance):
 def arrived(url):
     """How many rows the registry has."""
     return run(url, "SELECT count(*) FROM people")[0][0]
-
-
-def wait(until, both, seconds=60):
-    """Wait for an event, starting again what ends, as a supervisor does."""
-    ends = time.monotonic() + seconds
-    while not until() and time.monotonic() < ends:
-        for one in both:
-            one.start()
-        time.sleep(0.005)
-
-
-def published(log):
-    """How many messages the hospital's node has sealed."""
-    with sqlite3.connect(f"file:{log}?mode=ro", uri=True) as store:
-        return store.execute("SELECT count(*) FROM xl_messages WHERE direction = 'out'").fetchone()
-
-
-def in_the_middle(count, both, chance):
-    """Return at a random moment of work that has begun, as ``count`` shows, and is not done."""
-    before = count()
-    wait(lambda: count() != before, both)
-    time.sleep(chance.choice([0, 0.004, 0.01, 0.03]))
 
 
 def check(url, both):

@@ -4,7 +4,7 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xroad_lite.adapting.columns import Columns, plain
@@ -134,6 +134,7 @@ def test_plain_values():
 _NAMES = st.text("abc", min_size=1, max_size=2)
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(_NAMES, st.one_of(st.integers(), st.text(), st.booleans()), min_size=1))
 def test_row_of_body_of_row_is_the_row(row):
     """The way back is exact where nothing is converted."""

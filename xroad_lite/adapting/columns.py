@@ -63,10 +63,12 @@ class Columns:
             raise ConfigurationError("config.columns", f"one place is given twice: {paths}")
         return cls(places, constants)
 
-    def body(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def body(self, row: Mapping[str, Any], *, sparse: bool = False) -> dict[str, Any]:
         """The body that a row makes; what is None is left out.
 
-        ``RejectedError`` names the column whose value is not what it is to be read as.
+        A ``sparse`` row may lack columns, and where it is nested a column is a path into it. Else
+        ``RejectedError`` tells of a missing one, as of a mapping for another table; it also names
+        the column whose value is not what it is to be read as.
         """
         if not isinstance(row, Mapping):
             got = type(row).__name__
@@ -75,13 +77,14 @@ class Columns:
         for path, value in (self.constants or {}).items():
             _put(tree, path, value)
         for name, (path, kind) in self._of(row).items():
-            if name not in row:
+            if name not in row and not sparse:
                 raise RejectedError(
                     "columns.missing",
                     f"there is no column {name}: the row has {', '.join(row)}",
                 )
-            if row[name] is not None:
-                _put(tree, path, _read(name, row[name], kind))
+            value = row[name] if name in row else _at(row, name)
+            if value is not None:
+                _put(tree, path, _read(name, value, kind))
         made = _listed(tree)
         assert isinstance(made, dict)
         return made
@@ -203,11 +206,12 @@ def _listed(tree: Any) -> Any:
 
 
 def _at(body: Any, path: str) -> Any:
+    """What stands at a path; a single value is also the first of its kind."""
     for step in path.split("."):
-        if isinstance(body, list) and step.isdecimal() and int(step) < len(body):
-            body = body[int(step)]
-        elif isinstance(body, dict) and step in body:
-            body = body[step]
-        else:
+        if isinstance(body, list):
+            body = dict(enumerate(body)).get(int(step)) if step.isdecimal() else None
+        elif isinstance(body, dict) and (step in body or step != "0"):
+            body = body.get(step)
+        elif step != "0":
             return None
     return body

@@ -29,6 +29,8 @@ _TABLES = (
     " WITHOUT ROWID",
 )
 
+_LOG = logging.getLogger("xroad_lite")
+
 Settle = Callable[[Sequence[tuple["Item", str | None]]], None]
 
 
@@ -118,25 +120,16 @@ class Harvest:
         marks = {}
         with self._node.transaction() as effects:
             for item in new:
-                marks[item.key] = mark = _Mark(_digest(item), self._add(effects, item))
+                reason = add_item(effects, self._type, item, self._columns)
+                if reason is not None:
+                    _LOG.warning("%s %s: %s", self._name, item.key, reason)
+                marks[item.key] = mark = _Mark(_digest(item), reason)
                 effects.sql(
                     "INSERT OR REPLACE INTO adapter_items VALUES (?, ?, ?, ?)",
                     (self._name, item.key, mark.digest, mark.reason),
                 )
         known.update(marks)
         return len(new)
-
-    def _add(self, effects: Effects, item: Item) -> str | None:
-        """Publish one item with the others; the reason, when it is its content that is refused."""
-        try:
-            body = item.row if self._columns is None else self._columns.body(item.row)
-            effects.publish(self._type, body, subject=item.subject)
-        except XRoadError as error:
-            if not refuses_content(error):
-                raise
-            logging.getLogger("xroad_lite").warning("%s %s: %s", self._name, item.key, error)
-            return str(error)
-        return None
 
     def _remembered(self) -> tuple[dict[str, _Mark], dict[str, Any]]:
         with self._node.transaction() as effects:
@@ -162,6 +155,20 @@ class Harvest:
                 effects.sql(
                     "DELETE FROM adapter_items WHERE source = ? AND key = ?", (self._name, key)
                 )
+
+
+def add_item(
+    effects: Effects, type: str, item: Item, columns: Columns | None, sparse: bool = False
+) -> str | None:
+    """Publish one item with the others; the reason, when it is its content that is refused."""
+    try:
+        body = item.row if columns is None else columns.body(item.row, sparse=sparse)
+        effects.publish(type, body, subject=item.subject)
+    except XRoadError as error:
+        if not refuses_content(error):
+            raise
+        return str(error)
+    return None
 
 
 def _moved(
