@@ -102,13 +102,14 @@ def _people(page: Page) -> None:
         output.out.print("no message meets that")
         return
     made = output.table("", "entry#", "logged", "what", "subject", "verdict")
+    made.columns[-1].no_wrap = True  # a code is looked up whole
     for one in page.found:
         peer, way = (one.source, "from") if one.direction == "in" else (one.recipient, "to")
         what = f"{one.type} {way} {peer or 'everybody'}" if one.type else "unproven"
         verdict = one.ended or one.code or one.verdict
         made.add_row(
             str(one.entry),
-            times.to_text(one.at)[:19].replace("T", " "),
+            times.to_text(one.at)[:16].replace("T", " "),
             escape(what),
             escape(one.subject or ""),
             escape(verdict),
