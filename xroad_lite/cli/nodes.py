@@ -42,10 +42,8 @@ def send(
     with Node.open(node, talk=output.say) as opened:
         event = opened.publish(type, value, subject=subject, purpose=purpose)
         ends = time.monotonic() + wait
+        opened.run(lambda: not opened.status()["outbox"]["waiting"] or time.monotonic() >= ends)
         waiting = opened.status()["outbox"]
-        while waiting["waiting"] and time.monotonic() < ends:
-            opened.step()
-            waiting = opened.status()["outbox"]
     result = {"event": event, "waiting": waiting["waiting"], "states": waiting["states"]}
 
     def people() -> None:
