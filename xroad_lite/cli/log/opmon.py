@@ -63,7 +63,7 @@ def opmon(
 
 
 def _people(found: list[tuple[int, dict[str, Any]]]) -> None:
-    made = output.table("", "entry#", "in", "as", "service", "ms#", "bytes#", "succeeded")
+    made = output.table("", "entry#", "logged", "what", "ms#", "bytes#", "went")
     made.columns[-1].no_wrap = True  # a code is looked up whole
     for index, one in found:
         began = one["requestInTs"]
@@ -71,13 +71,12 @@ def _people(found: list[tuple[int, dict[str, Any]]]) -> None:
         made.add_row(
             str(index),
             times.to_text(began / 1000)[:16].replace("T", " "),
-            one["securityServerType"],
-            escape(one.get("serviceCode", "unproven")),
+            escape(f"{one['securityServerType']} {one.get('serviceCode', 'unproven')}"),
             "" if ended is None else str(ended - began),
             str(one.get("requestSize", "")),
-            _SUCCEEDED[one.get("succeeded")] + escape(one.get("faultCode", "")),
+            escape(one.get("faultCode") or _WENT[one.get("succeeded")]),
         )
     output.out.print(made if found else "no messages in that time")
 
 
-_SUCCEEDED = {True: "yes", False: "[bold red]no[/] ", None: "not yet known"}
+_WENT = {True: "well", False: "wrong", None: "not yet known"}
