@@ -1,6 +1,9 @@
 """``log gaps``: what never came is named, and settled by the sender's log and its checkpoints."""
 
+import copy
 import json
+import shutil
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -8,15 +11,28 @@ from typer.testing import CliRunner
 from xroad_lite.cli import app
 from xroad_lite.messagelog.checkpoints import Checkpoint
 from xroad_lite.messagelog.seen import Seen, SeenTable
-from xroad_lite.testing import BIRTH, CIVIL, HEALTH, two_agencies
+from xroad_lite.node import Node
+from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Clock, TwoAgencies, two_agency_instance
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The instance, built once."""
+    return two_agency_instance(tmp_path_factory.mktemp("built"), now=time.time() - 60)
 
 
 @pytest.fixture
-def two(tmp_path):
+def two(built, tmp_path):
     """Two agencies; the Civil Registry takes births in."""
-    with two_agencies(tmp_path) as world:
-        world.civil.subscribe("health.birth")(lambda message: None)
-        yield world
+    shutil.copytree(built.folder, tmp_path / "instance")
+    instance, clock = copy.copy(built), Clock()
+    instance.folder = tmp_path / "instance"
+    with (
+        Node.open(instance.node_folder(HEALTH), clock=clock) as health,
+        Node.open(instance.node_folder(CIVIL), clock=clock) as civil,
+    ):
+        civil.subscribe("health.birth")(lambda message: None)
+        yield TwoAgencies(instance, health, civil, clock)
 
 
 def publish(two, *, lost=False, **options):
@@ -76,9 +92,6 @@ def test_what_expired_in_the_outbox_is_not_missing(two):
     two.clock.turn(11)
     two.health._sender.drop_expired(two.clock())
     two.health.close()
-    from xroad_lite.node import Node
-    from xroad_lite.testing import TwoAgencies
-
     with Node.open(two.health.settings, clock=two.clock) as health:
         again = TwoAgencies(two.instance, health, two.civil, two.clock)
         publish(again)

@@ -26,7 +26,7 @@ from xroad_lite.node import Node
 from xroad_lite.stewardship import DevelopmentInstance
 from xroad_lite.testing import BIRTH, HEALTH, Clock, TwoAgencies, two_agency_instance
 
-KILLS, SEED = 200 if CHAOS else 6, int(os.environ.get("XROAD_LITE_CHAOS_SEED", "20261122"))
+KILLS, SEED = 200 if CHAOS else 4, int(os.environ.get("XROAD_LITE_CHAOS_SEED", "20261122"))
 
 
 class Faults:

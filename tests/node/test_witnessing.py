@@ -184,7 +184,7 @@ def test_a_view_of_another_size_must_be_proved_and_cannot(world: World) -> None:
     shown = world.health._evidence.checkpoints.kept
     assert world.tax._evidence.witnesses.seen.newest(HEALTH).checkpoint == head
     assert shown is not None
-    told = world.health.status()["witnesses"][TAX]
+    told = world.health.status()["witnesses"]["asked"][TAX]
     assert "two views" in told["problem"]
     assert views(world.health) != []
     stored = [row[0] for row in world.tax.store.query("SELECT type FROM xl_messages")]
@@ -215,6 +215,6 @@ def test_a_stranger_is_no_witness(world: World) -> None:
     checkpoints = world.health._evidence.checkpoints
     checkpoints.signer = Signer(HEALTH, Ed25519PrivateKey.generate())
     world.hour()
-    told = world.health.status()["witnesses"]
+    told = world.health.status()["witnesses"]["asked"]
     assert told[CIVIL]["cosigned"] == told[TAX]["cosigned"] == 0
     assert "log.note_unsigned" in told[CIVIL]["problem"]

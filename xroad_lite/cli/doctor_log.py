@@ -37,6 +37,7 @@ def log_rows(settings: Settings, snapshot: Snapshot, folder: Path) -> Iterator[R
             store = Store(log, readonly=True)
             try:
                 yield from _stamps(store, snapshot)
+                yield from _views(store)
             finally:
                 store.close()
     except XRoadError as error:
@@ -100,3 +101,11 @@ def _stamps(store: Store, snapshot: Snapshot) -> Iterator[Row]:
         found = f"good until {times.to_text(newest.ends)[:10]}"
         state = "missing" if now > newest.ends else "optional" if soon else "good"
         yield Row("newest time stamp", state, found, repair)
+
+
+def _views(store: Store) -> Iterator[Row]:
+    from xroad_lite.messagelog.seen import SeenTable
+
+    for origin in dict.fromkeys(one.origin for one in SeenTable(store).views()):
+        found = f"{origin} showed two views of itself"
+        yield Row("logs that tell one story", "missing", found, "xroad-lite log witness status")

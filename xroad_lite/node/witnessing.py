@@ -92,9 +92,12 @@ class Witnessing:
     def status(self) -> dict[str, Any]:
         """What people and monitoring want to know of it."""
         return {
-            name: {"cosigned": one.cosigned, "problem": one.problem}
-            for name, one in self._witnesses.items()
-        } | ({"split views": len(views)} if (views := self.seen.views()) else {})
+            "asked": {
+                name: {"cosigned": one.cosigned, "problem": one.problem}
+                for name, one in self._witnesses.items()
+            },
+            "split_views": len(self.seen.views()),
+        }
 
     def _read(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -66,11 +66,10 @@ def _witnesses(store: Store) -> list[dict[str, Any]]:
     from xroad_lite.messagelog.checkpoint_table import CheckpointTable
     from xroad_lite.node.node import STATUS
 
-    running = strict_json.loads((store.meta(STATUS) or "{}").encode()).get("witnesses") or {}
+    said = strict_json.loads((store.meta(STATUS) or "{}").encode()).get("witnesses") or {}
     found: dict[str, dict[str, Any]] = {
         name: {"witness": name, "size": None, "time": None, "problem": one["problem"]}
-        for name, one in running.items()
-        if isinstance(one, dict)
+        for name, one in said.get("asked", {}).items()
     }
     for kept in CheckpointTable(store).all():
         for line in kept.note.signatures[1:]:
