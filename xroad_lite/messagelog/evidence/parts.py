@@ -199,8 +199,8 @@ class _Reader:
         if self._source.whole:
             self._compare([merkle.leaf_hash(leaf) for _, leaf in leaves])
         self._body = next(self._bodies, None)
-        for index, leaf in leaves:
-            self._entry(index, leaf)
+        for at in range(0, len(leaves), BLOCK):
+            self._block(leaves[at : at + BLOCK])
         part.earliest.append(self._start)
         part.latest = {str(stamp): one for stamp, one in self._latest.items()}
         part.accepted, part.sent = sorted(self._accepted), sorted(self._sent)
@@ -232,22 +232,56 @@ class _Reader:
         roots = [_root(hashes[at : at + BLOCK]) for at in range(0, whole, BLOCK)]
         part.roots = b"".join((*roots, *hashes[whole:]))
 
-    def _entry(self, index: int, leaf: bytes) -> None:
+    def _block(self, leaves: list[tuple[int, bytes]]) -> None:
+        """Read, then verify signatures, then the rest: each of the three keeps to its own code.
+
+        A signature among other work takes a fifth longer, since its tables leave the processor.
+        """
+        read = [(index, self._read(index, leaf)) for index, leaf in leaves]
+        seals = {
+            index: opened for index, entry in read if entry for opened in self._seal(index, entry)
+        }
+        good = {index for index, opened in seals.items() if self._holds(index, opened)}
+        for index, entry in read:
+            if entry is not None:
+                self._entry(index, entry, seals.get(index) if index in good else None)
+
+    def _read(self, index: int, leaf: bytes) -> entries.Entry | None:
         try:
-            entry = entries.read(leaf)
+            return entries.read(leaf)
         except LogError as error:
             self.add(ENTRIES, f"entry {index}", error.code, error.message)
+            return None
+
+    def _seal(self, index: int, entry: entries.Entry) -> Iterator[Seal]:
+        """The seal of a message, if it has one that can be read."""
+        fields = entry.fields
+        if entry.kind != "message" or "payload" not in fields:
             return
+        try:
+            yield self._seals.read(fields["header"], fields["payload"], fields["signature"])
+        except XRoadError as error:
+            self.add(SEALS, f"entry {index}", error.code, error.message)
+
+    def _holds(self, index: int, opened: Seal) -> bool:
+        try:
+            verify_seal(opened)
+        except XRoadError as error:
+            self.add(SEALS, f"entry {index}", error.code, error.message)
+            return False
+        self.part.seals += 1
+        return True
+
+    def _entry(self, index: int, entry: entries.Entry, opened: Seal | None) -> None:
         self._time(index, entry.at)
         try:
             if entry.kind == "message":
-                self._message(index, entry)
+                self._message(index, entry, opened)
             elif entry.kind == "outcome":
                 self._outcome(index, entry)
             elif entry.kind == "snapshot":
                 root = entry.fields.get("root", 0)
-                if "instance" not in entry.fields:  # another's registry is not in the bundle
-                    self.part.snapshots.append((index, entry.at, entry.fields["registry"], root))
+                self.part.snapshots.append((index, entry.at, entry.fields["registry"], root))
             elif entry.kind == "token":
                 self._token(index, entry)
             else:
@@ -272,7 +306,7 @@ class _Reader:
         self.part.earliest.append(self._start)
         self._start = (index + 1, _NEVER, index + 1)
 
-    def _message(self, index: int, entry: entries.Entry) -> None:
+    def _message(self, index: int, entry: entries.Entry, opened: Seal | None) -> None:
         direction = entry.fields["direction"]
         if direction not in (entries.IN, entries.OUT):
             raise LogError("log.entry", f"its direction is {direction!r:.40}")
@@ -281,9 +315,6 @@ class _Reader:
             raise LogError("log.entry", "it lacks a verdict")
         self.part.messages += 1
         self.part.judged.setdefault(entry.fields["registry"], index)
-        if not entry.proven:
-            return
-        opened = self._seal(index, entry)
         if opened is None:
             return
         outcome = entries.ACCEPTED if verdict is None else verdict.get("outcome")
@@ -295,18 +326,6 @@ class _Reader:
         if outcome in (entries.ACCEPTED, entries.DUPLICATE):
             self._say(index, opened)
         self._check_body(index, entry, opened)
-
-    def _seal(self, index: int, entry: entries.Entry) -> Seal | None:
-        try:
-            opened = self._seals.read(
-                entry.fields["header"], entry.fields["payload"], entry.fields["signature"]
-            )
-            verify_seal(opened)
-        except XRoadError as error:
-            self.add(SEALS, f"entry {index}", error.code, error.message)
-            return None
-        self.part.seals += 1
-        return opened
 
     def _number(self, index: int, opened: Seal) -> None:
         peer = opened.attributes.recipient or "*"

@@ -21,6 +21,8 @@ from xroad_lite.messagelog.store import Store
 from xroad_lite.messagelog.tiles import WIDTH, Tile
 
 _SALT_BYTES = 32
+_AT_ONCE, _LARGE_BYTES = 64, 65_536
+"""Bodies that are read together; larger ones one by one."""
 
 
 class LogSource:
@@ -58,10 +60,15 @@ class LogSource:
 
     def bodies(self, first: int, last: int) -> Iterator[tuple[int, bytes, bytes]]:
         """See ``parts.Source``."""
-        for index in range(first, last):
-            kept = self._store.body(index)
-            if kept is not None:
-                yield (index, *kept)
+        for start in range(first, last, _AT_ONCE):
+            for index, salt, body in self._store.query(
+                "SELECT idx, salt, CASE WHEN length(body) < ? THEN body END FROM xl_bodies"
+                " WHERE idx >= ? AND idx < ? ORDER BY idx",
+                (_LARGE_BYTES, start, min(start + _AT_ONCE, last)),
+            ):
+                kept = (salt, body) if body else self._store.body(index)
+                if kept is not None:
+                    yield (index, *kept)
 
 
 class _InBundle:
