@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tests" / "transports")]
 from broker import start_broker  # noqa: E402
 
 from bench.agreements import decisions  # noqa: E402
+from bench.log import GROUP, log_at_scale, show  # noqa: E402
 from bench.meaning import meaning  # noqa: E402
 from bench.peers import record  # noqa: E402
 
@@ -163,6 +164,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--entries", type=int, default=1_000_000, help="messages in the measured log"
+    )
     parser.add_argument("--alone", action="store_true", help="leave the peers out")
     options = parser.parse_args()
     single = costs()
@@ -177,6 +181,9 @@ def main() -> None:
     print("\npolicy: a second, one core, 10,000 agreements")
     for name, value in decided.items():
         print(f"  {name:34}{value:12,.2f}")
+    logged = log_at_scale(options.entries)
+    print(f"\nthe log: {options.entries:,} messages of 1 KB, {GROUP} in a transaction")
+    show(logged)
     runs = exchanges(options.messages, options.rounds, peers=not options.alone)
     best = {name: max(run.rate for run in found) for name, found in runs.items()}
     print(f"\nend to end, {options.messages} messages of 1 KB, best of {options.rounds};")
@@ -189,7 +196,8 @@ def main() -> None:
             f"  ours is {best[OURS] / best[name]:5.2f} of it",
         )
     told = {name: [asdict(run) for run in found] for name, found in runs.items()}
-    print(json.dumps({"costs": single, "meaning": meant, "policy": decided, "end_to_end": told}))
+    parts = {"costs": single, "meaning": meant, "policy": decided, "log": logged}
+    print(json.dumps({**parts, "end_to_end": told}))
 
 
 if __name__ == "__main__":
