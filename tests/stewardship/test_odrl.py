@@ -35,6 +35,7 @@ MORE: dict[str, Any] = {
     "max_age": "P2D",
     "receipt": True,
     "confidential": True,
+    "pseudonym_key": '{"protected":"e30"}',
     "endpoints": {"api": [{"method": "GET", "path": "/persons/*"}]},
     "service_level": {"availability": "99.5 %", "answers_within": "PT5S"},
     "purposes": ["https://w3id.org/dpv#LegalCompliance", "https://cl.example/own"],

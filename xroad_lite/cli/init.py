@@ -76,7 +76,7 @@ def init(
     (folder / "README.md").write_text(README)
     (folder / "birth.json").write_bytes(strict_json.dumps(BIRTH) + b"\n")
     (folder / ".gitignore").write_text(
-        "*.sqlite3*\n*.lock\nkey.pem\n*.key.pem\n/instance/keys/*.pem\n"
+        "*.sqlite3*\n*.lock\nkey.pem\n*.key.pem\nlog-key*.pem\nencryption*.pem\n/instance/keys/*.pem\n"
     )
     node = "instance/nodes/health"
 

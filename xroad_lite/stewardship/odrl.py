@@ -42,6 +42,7 @@ _OWN: Final = (
     "retention",
     "receipt",
     "confidential",
+    "pseudonym_key",
     "open",
     "service_level",
     "endpoints",
