@@ -66,12 +66,13 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         raise LogError("log.archive", f"cannot write {path}: {error}") from None
     finally:
         connection.close()
-    _settle(part)
+    settle(part)
     part.replace(path)
-    _settle(path.parent)
+    settle(path.parent)
 
 
-def _settle(path: Path) -> None:
+def settle(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk when this returns."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

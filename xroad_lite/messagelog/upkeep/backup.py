@@ -5,7 +5,6 @@ Does not stop writers, and keeps nothing beside the copy.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xroad_lite.errors import LogError
-from xroad_lite.messagelog.archive.files import digest
+from xroad_lite.messagelog.archive.files import digest, settle
 from xroad_lite.messagelog.archive.segments import segments
 from xroad_lite.messagelog.store import Store
 
@@ -93,7 +92,7 @@ def copy_file(log: Path, target: Path, progress: Progress) -> None:
         raise LogError("log.backup", f"cannot copy {log} to {target}: {error}") from None
     if found != "ok":
         raise LogError("log.damaged", f"{log}: sqlite says: {found}", hint="xroad-lite log repair")
-    _settle(target)
+    settle(target)
 
 
 def _copy_segments(home: Path, folder: Path, store: Store) -> int:
@@ -114,15 +113,7 @@ def _copy_segments(home: Path, folder: Path, store: Store) -> int:
         if digest(part) != one.sha256:
             part.unlink()
             raise LogError("log.archive", f"{source} was changed", hint="see: xroad-lite log fsck")
-        _settle(part)
+        settle(part)
         part.replace(target)
         copied += 1
     return copied
-
-
-def _settle(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

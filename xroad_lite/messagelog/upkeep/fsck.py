@@ -5,9 +5,7 @@ anew; with a pen it makes that anew as it goes. Never writes an entry, and verif
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from xroad_lite.envelope import certificate_digests, data_hash
 from xroad_lite.errors import LogError, XRoadError
@@ -16,11 +14,11 @@ from xroad_lite.messagelog import entries, merkle
 from xroad_lite.messagelog.archive.files import digest
 from xroad_lite.messagelog.archive.segments import segments
 from xroad_lite.messagelog.checkpoint_table import CheckpointTable
-from xroad_lite.messagelog.store import Store, split_hashes
+from xroad_lite.messagelog.store import Store
+from xroad_lite.messagelog.upkeep.chunks import Chunk, chunks
 from xroad_lite.messagelog.upkeep.findings import Finding, Report
 from xroad_lite.messagelog.upkeep.tree_check import TreeCheck, Verdict
 
-_AT_ONCE = 1000
 _SENT, _ACCEPTED, _BODILESS = 1, 2, 4
 _BESIDE = {
     "xl_hashes": "tree hashes",
@@ -54,17 +52,6 @@ def only_indexes(found: Iterable[str]) -> bool:
     return all("index" in one and "btree" not in one.lower() for one in found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Some entries with all that lies beside them, by index."""
-
-    first: int
-    end: int
-    leaves: dict[int, object]
-    hashes: dict[int, bytes]
-    messages: dict[int, tuple[Any, ...]]
-
-
 class _Check:
     def __init__(self, store: Store, correct: bool, progress: Progress) -> None:
         self._store, self._correct, self._progress = store, correct, progress
@@ -85,7 +72,7 @@ class _Check:
         self._read_checkpoints()
         self._read_archive()
         self._check_heads(0)
-        for chunk in self._chunks():
+        for chunk in chunks(self._store, self._end):
             for index in range(chunk.first, chunk.end):
                 self._entry(index, chunk)
                 self._check_heads(index + 1)
@@ -101,26 +88,6 @@ class _Check:
         rows = self._store.query("SELECT max(idx) FROM xl_entries")
         moved = max((one.end for one in segments(self._store)), default=0)
         return max(-1 if rows[0][0] is None else int(rows[0][0]), moved - 1)
-
-    def _chunks(self) -> Iterator[_Chunk]:
-        for first in range(0, self._end, _AT_ONCE):
-            end = min(first + _AT_ONCE, self._end)
-            yield _Chunk(
-                first,
-                end,
-                self._leaves(first, end),
-                dict(self._rows("SELECT idx, CAST(hashes AS BLOB) FROM xl_hashes", first, end + 1)),
-                {row[0]: row for row in self._rows("SELECT * FROM xl_messages", first, end)},
-            )
-
-    def _leaves(self, first: int, end: int) -> dict[int, object]:
-        try:
-            return dict(self._store.leaves(first, end))
-        except LogError:  # said of the segment already
-            return dict(self._rows("SELECT idx, leaf FROM xl_entries", first, end))
-
-    def _rows(self, sql: str, first: int, end: int) -> list[tuple[Any, ...]]:
-        return self._store.query(f"{sql} WHERE idx >= ? AND idx < ?", (first, end))
 
     def _add(self, entry: int | None, code: str, message: str, *, derived: bool = False) -> None:
         self._found.add(Finding(entry, code, message, derived))
@@ -171,15 +138,14 @@ class _Check:
 
     # entries
 
-    def _entry(self, index: int, chunk: _Chunk) -> None:
-        leaf = chunk.leaves.get(index)
-        whole = leaf if isinstance(leaf, bytes) else None
-        self._check_tree(index, whole, chunk)
-        if whole is None:
+    def _entry(self, index: int, chunk: Chunk) -> None:
+        leaf = chunk.leaf(index)
+        self._check_tree(index, leaf, chunk)
+        if leaf is None:
             self._add(index, "log.gap", "is gone")
             return
         try:
-            entry = entries.read(whole)
+            entry = entries.read(leaf)
             if entry.kind == "message":
                 self._message(index, entry, chunk)
             elif entry.kind == "outcome":
@@ -189,17 +155,16 @@ class _Check:
         except XRoadError as error:
             self._add(index, error.code, error.message)
 
-    def _check_tree(self, index: int, leaf: bytes | None, chunk: _Chunk) -> None:
-        stored, following = (split_hashes(chunk.hashes.get(one, b"")) for one in (index, index + 1))
+    def _check_tree(self, index: int, leaf: bytes | None, chunk: Chunk) -> None:
         hashed = None if leaf is None else merkle.leaf_hash(leaf)
-        verdict, right = self._tree.add(hashed, stored, following)
+        verdict, right = self._tree.add(hashed, chunk.hashes(index), chunk.hashes(index + 1))
         if verdict is Verdict.REBUILD:
             self._add(index, "log.tree", "its tree hashes are missing or wrong", derived=True)
             self._replace("xl_hashes", index, b"".join(right))
         elif verdict is not Verdict.GOOD:
             self._add(index, "log.tree", verdict.value)
 
-    def _message(self, index: int, entry: entries.Entry, chunk: _Chunk) -> None:
+    def _message(self, index: int, entry: entries.Entry, chunk: Chunk) -> None:
         if not entry.proven:
             return
         for name in certificate_digests(entry.fields["header"]):
@@ -220,7 +185,7 @@ class _Check:
             self._flags[index] |= _ACCEPTED
             self._count(entries.IN, sealed["source"], sealed["sequence"])
             self._check_accepted(index, entry, sealed)
-        self._body(index, entry.fields.get("received", sealed["datahash"]))
+        self._body(index, entry.fields.get("received", sealed["datahash"]), chunk)
 
     def _count(self, direction: str, peer: str, sequence: str) -> None:
         last = self._last[direction]
@@ -237,8 +202,8 @@ class _Check:
                 "xl_accepted", *key, _identity(entry.seal(self._certificates)), index, entry.at
             )
 
-    def _body(self, index: int, expected: str) -> None:
-        stored = self._store.body(index)
+    def _body(self, index: int, expected: str, chunk: Chunk) -> None:
+        stored = chunk.body(index)
         if stored is None:
             self._flags[index] |= _BODILESS
             return
