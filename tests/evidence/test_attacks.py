@@ -185,3 +185,30 @@ def test_a_body_that_was_said_to_be_erased(world: World, tmp_path: Path) -> None
     world.export(tmp_path / "bundle", log=store.path)
     report = verified(tmp_path / "bundle")
     assert found(report, "bodies") == [("log.body", "entry 2")]
+
+
+def test_a_stamp_of_an_authority_that_was_revoked(world: World, tmp_path: Path) -> None:
+    """The list lies beside the stamps: what they prove is open, and the report says since when."""
+    from certificates_made import revocation_list
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from xroad_lite.messagelog.validation import ValidationTable
+
+    folder = world.authority.root.parent
+    root = x509.load_pem_x509_certificate(world.authority.root.read_bytes())
+    signer = x509.load_pem_x509_certificate((folder / "tsa.pem").read_bytes())
+    key = load_pem_private_key((folder / "root.key").read_bytes(), None)
+    made = revocation_list(
+        root.subject, key, signer.serial_number, at=time.time(), since=time.time() - 3600,
+        next_update=time.time() + 86_400,
+    )  # fmt: skip
+    store = copied(world.log, tmp_path / "log.sqlite3")
+    with store.transaction():
+        ValidationTable(store).create()
+        ValidationTable(store).add(made, "http://127.0.0.1:9/root.crl", time.time())
+    store.close()
+    world.export(tmp_path / "bundle", log=store.path)
+    report = verified(tmp_path / "bundle")
+    assert verdicts(report) == {"time": OPEN}
+    assert {code for code, _ in found(report, "time")} == {"timestamp.revoked", "log.not_stamped"}

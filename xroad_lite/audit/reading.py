@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from xroad_lite import strict_json
 from xroad_lite.audit.opening import Bundle, Log, open_evidence
@@ -103,31 +103,45 @@ def _kept(
     if resume is None:
         yield {}, lambda _: None
         return
-    known = dict(_done(resume, fingerprint)) if resume.exists() else {}
-    with resume.open("a" if known else "w") as file:
-        if not known:
-            _line(file, {"of": fingerprint})
-        yield known, lambda part: _line(file, part.to_json())
+    known, length = _done(resume, fingerprint) if _is_begun(resume) else ({}, 0)
+    with resume.open("r+b" if length else "wb") as file:
+        file.truncate(length)  # a line that was not finished is done again
+        file.seek(length)
+        if not length:
+            file.write(_head(fingerprint))
+        yield known, lambda part: _add(file, part)
 
 
-def _line(file: TextIO, value: dict[str, Any]) -> None:
-    file.write(strict_json.dumps(value).decode() + "\n")
+def _is_begun(resume: Path) -> bool:
+    return resume.exists() and resume.stat().st_size > 0
+
+
+def _head(fingerprint: str) -> bytes:
+    return strict_json.dumps({"of": fingerprint}) + b"\n"
+
+
+def _add(file: BinaryIO, part: Part) -> None:
+    file.write(strict_json.dumps(part.to_json()) + b"\n")
     file.flush()
 
 
-def _done(resume: Path, fingerprint: str) -> Iterator[tuple[Range, Part]]:
-    with resume.open() as file:
-        for number, line in enumerate(file):
+def _done(resume: Path, fingerprint: str) -> tuple[dict[Range, Part], int]:
+    """The parts that are whole, and where the last of them ends."""
+    known: dict[Range, Part] = {}
+    with resume.open("rb") as file:
+        if file.readline() != _head(fingerprint):
+            raise _other(resume)
+        length = file.tell()
+        for line in file:
             try:
-                found = strict_json.loads(line.encode())
-                if number == 0:
-                    if found != {"of": fingerprint}:
-                        raise _other(resume)
-                    continue
-                part = Part.from_json(found)
+                if not line.endswith(b"\n"):
+                    break
+                part = Part.from_json(strict_json.loads(line))
             except (strict_json.StrictJSONError, ValueError, TypeError, KeyError):
-                return  # a line that was not finished: it is done again
-            yield (part.first, part.last), part
+                break
+            known[part.first, part.last] = part
+            length += len(line)
+    return known, length
 
 
 def _other(resume: Path) -> LogError:

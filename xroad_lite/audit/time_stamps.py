@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from xroad_lite import times, timestamps
 from xroad_lite.audit.opening import Bundle, Log
 from xroad_lite.audit.registries import Registries
 from xroad_lite.errors import XRoadError
+from xroad_lite.keys import read_any_certificate, read_revocation_list
 from xroad_lite.messagelog import notes
 from xroad_lite.messagelog.evidence import layout
 from xroad_lite.messagelog.evidence.material import Stamp
@@ -20,6 +23,7 @@ from xroad_lite.messagelog.evidence.parts import TIME, Finding
 from xroad_lite.messagelog.evidence.tally import Tally
 from xroad_lite.messagelog.notes import Note
 from xroad_lite.messagelog.stamps import Proved, Stamped
+from xroad_lite.messagelog.validation import ValidationTable
 from xroad_lite.timestamps import Authorities
 from xroad_lite.timestamps import Stamp as Proof
 
@@ -47,6 +51,8 @@ class TimeStamps:
 
     found: list[Found] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    revocations: tuple[bytes, ...] = ()
+    """Lists of revocations that lie beside them."""
     good: dict[str, Proof] = field(default_factory=dict)
     """Those that hold, by digest of the token."""
 
@@ -63,6 +69,7 @@ class TimeStamps:
                 made.found.append(Found(_named(place), stamp, stamp.size))
             except XRoadError as error:
                 made._find(_named(place), error.code, error.message)
+        made.revocations = tuple(_revocations(evidence))
         return made
 
     @property
@@ -85,11 +92,33 @@ class TimeStamps:
                 self._find(one.place, "timestamp.no_authority", why, wrong=False)
                 continue
             try:
-                self.good[one.sha256] = authorities.verify(one.stamp.token, one.stamp.data)
+                good = authorities.verify(one.stamp.token, one.stamp.data)
+                doubt = self._revoked(one.stamp.token, roots, good.time)
             except XRoadError as error:
                 self._find(one.place, error.code, error.message)
+                continue
+            if doubt is None:
+                self.good[one.sha256] = good
+            else:
+                self._find(one.place, "timestamp.revoked", doubt, wrong=False)
         proved = self.proved({})
         return [proved.proved_at(size - 1) for size in self.sizes]
+
+    def _revoked(self, token: bytes, roots: Sequence[bytes], at: float) -> str | None:
+        """Why a certificate of a token was in doubt at ``at``; None when no list says so."""
+        chain = [read_any_certificate(der) for der in timestamps.certificates(token)]
+        issuers = [*chain, *map(read_any_certificate, roots)]
+        for data in self.revocations:
+            try:
+                found = read_revocation_list(data)
+            except XRoadError:
+                continue
+            for one in chain if any(found.is_by(issuer) for issuer in issuers) else ():
+                entry = found.entry(one)
+                if entry is not None and entry.doubtful_since <= at:
+                    since = times.to_text(entry.doubtful_since)
+                    return f"its authority's certificate is in doubt since {since}, by {entry.by}"
+        return None
 
     def proved(self, entries: Mapping[str, int]) -> Proved:
         """What those that hold prove together; ``entries`` hold them, by digest of the token."""
@@ -110,6 +139,15 @@ class TimeStamps:
 
     def _find(self, place: str, code: str, message: str, *, wrong: bool = True) -> None:
         self.findings.append(Finding(TIME, place, code, message, wrong))
+
+
+def _revocations(evidence: Log | Bundle) -> Iterator[bytes]:
+    if isinstance(evidence, Log):
+        yield from (one.data for one in ValidationTable(evidence.store).all())
+        return
+    for path in evidence.below(layout.REVOCATION):
+        with suppress(XRoadError):  # the check of the files says which is missing
+            yield evidence.container.read(path)
 
 
 def _named(place: str | int) -> str:
