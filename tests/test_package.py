@@ -21,6 +21,8 @@ def test_public_names_are_pinned():
         "Settings",
         "XRoadError",
         "__version__",
+        "call_http",
+        "listen_http",
         "open_folder",
         "read_rows",
         "refuses_content",

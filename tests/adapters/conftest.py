@@ -68,7 +68,7 @@ def two(nodes: TwoAgencies) -> Iterator[TwoAgencies]:
     nodes.settle()
     for node in (nodes.health, nodes.civil):
         node._dispatcher.subscriptions.clear()
-        for table in ("adapter_items", "adapter_sources", "xl_inbox"):
+        for table in ("adapter_items", "adapter_sources", "rest_delivered", "xl_inbox"):
             with suppress(LogError):
                 node.store.execute(f"DELETE FROM {table}")
 

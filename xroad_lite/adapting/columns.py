@@ -82,7 +82,7 @@ class Columns:
                     "columns.missing",
                     f"there is no column {name}: the row has {', '.join(row)}",
                 )
-            value = row[name] if name in row else _at(row, name)
+            value = row[name] if name in row else self.at(row, name)
             if value is not None:
                 _put(tree, path, _read(name, value, kind))
         made = _listed(tree)
@@ -93,12 +93,24 @@ class Columns:
         """The row that a body makes: every column, with None for what the body lacks."""
         if self.places is None:
             return dict(body)
-        found = {name: _at(body, path) for name, (path, _) in self.places.items()}
+        found = {name: self.at(body, path) for name, (path, _) in self.places.items()}
         texts = {name for name, (_, kind) in self.places.items() if kind == "text"}
         return {
             name: str(value) if name in texts and value is not None else value
             for name, value in found.items()
         }
+
+    @staticmethod
+    def at(body: Any, path: str | None) -> Any:
+        """What stands at a path (None: the whole); a single value is also the first of its kind."""
+        for step in path.split(".") if path else ():
+            if isinstance(body, list):
+                body = dict(enumerate(body)).get(int(step)) if step.isdecimal() else None
+            elif isinstance(body, dict) and (step in body or step != "0"):
+                body = body.get(step)
+            elif step != "0":
+                return None
+        return body
 
     def _of(self, row: Mapping[str, Any]) -> Mapping[str, tuple[str, str | None]]:
         return {name: (name, None) for name in row} if self.places is None else self.places
@@ -203,15 +215,3 @@ def _listed(tree: Any) -> Any:
     if tree and all(step.isdecimal() for step in tree):
         return [_listed(tree[step]) for step in sorted(tree, key=int)]
     return {step: _listed(below) for step, below in tree.items()}
-
-
-def _at(body: Any, path: str) -> Any:
-    """What stands at a path; a single value is also the first of its kind."""
-    for step in path.split("."):
-        if isinstance(body, list):
-            body = dict(enumerate(body)).get(int(step)) if step.isdecimal() else None
-        elif isinstance(body, dict) and (step in body or step != "0"):
-            body = body.get(step)
-        elif step != "0":
-            return None
-    return body

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from xroad_lite.adapting.columns import Columns, plain
 from xroad_lite.errors import RefusedError, RejectedError, XRoadError
@@ -58,14 +58,24 @@ class Item:
     watermark: Any = None
     subject: str | None = None
 
+    @classmethod
+    def of(
+        cls, row: Any, *, key: str, watermark: str | None = None, subject: str | None = None
+    ) -> Self:
+        """An item whose key, watermark and subject stand at these paths in it."""
+        mark = None if watermark is None else Columns.at(row, watermark)
+        whose = None if subject is None else Columns.at(row, subject)
+        return cls(str(Columns.at(row, key)), row, mark, None if whose is None else str(whose))
+
 
 class Harvest:
     """One source of one message type. ``name`` is stable: what was published is known by it.
 
-    ``columns`` makes bodies of rows; left out, a row is the body. ``overlap`` is for how many
-    seconds after a watermark was first seen items below it may still appear: in a database, how
-    long the longest transaction takes. ``start`` is the watermark to begin with. ``forget`` is
-    whether an item that is read no more is forgotten, and published should it come again.
+    ``columns`` makes bodies of rows (``sparse`` ones may lack some); left out, a row is the body.
+    ``overlap`` is for how many seconds after a watermark was first seen items below it may still
+    appear: in a database, how long the longest transaction takes. ``start`` is the watermark to
+    begin with. ``forget`` is whether an item that is read no more is forgotten, and published
+    should it come again.
     """
 
     def __init__(
@@ -75,6 +85,7 @@ class Harvest:
         type: str,
         *,
         columns: Columns | None = None,
+        sparse: bool = False,
         overlap: float = 0.0,
         start: Any = None,
         forget: bool = True,
@@ -84,6 +95,7 @@ class Harvest:
         self._name = name
         self._type = type
         self._columns = columns
+        self._sparse = sparse
         self._overlap = overlap
         self._start = start
         self._forget = forget
@@ -120,7 +132,7 @@ class Harvest:
         marks = {}
         with self._node.transaction() as effects:
             for item in new:
-                reason = add_item(effects, self._type, item, self._columns)
+                reason = add_item(effects, self._type, item, self._columns, self._sparse)
                 if reason is not None:
                     _LOG.warning("%s %s: %s", self._name, item.key, reason)
                 marks[item.key] = mark = _Mark(_digest(item), reason)
