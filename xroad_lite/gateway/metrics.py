@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from xroad_lite.gateway.log_metrics import log_metrics
+
 if TYPE_CHECKING:
     from xroad_lite.gateway.nodes import Nodes
 
@@ -73,15 +75,16 @@ class _Nodes:
         entries = CounterMetricFamily(
             "xroad_lite_log_entries", "Entries of a node's log.", labels=("subsystem",)
         )
+        said = {name: one.status() for name, one in self._nodes.items()}
         for name, one in self._nodes.items():
             ready.add_metric([name], 0.0 if one.trouble() else 1.0)
-            status = one.status()
+            status = said[name]
             for where, value in _waiting(status).items():
                 waiting.add_metric([name, where], value)
             for event, value in status.get("counters", {}).items():
                 counted.add_metric([name, event], value)
             entries.add_metric([name], status.get("log_entries", 0))
-        return iter((ready, waiting, counted, entries))
+        return iter((ready, waiting, counted, entries, *log_metrics(said)))
 
 
 def _waiting(status: Mapping[str, Any]) -> dict[str, float]:

@@ -53,6 +53,8 @@ class Settled:
     """Its entry in the sender's log."""
     by: int | None
     """Size of the checkpoint, seen here, under which that entry is proved; None: by its word."""
+    id: str = ""
+    type: str = ""
 
 
 def arrived(log: Iterable[tuple[int, Entry]]) -> dict[tuple[str, str], list[Arrived]]:
@@ -121,7 +123,9 @@ class OtherLog:
         by = next((one for one in self._seen if one.size > index), None)
         if by is not None:
             self._prove(index, by)
-        return Settled(number, state, index, None if by is None else by.size)
+        sealed = self._store.entry(index).attributes()
+        size = None if by is None else by.size
+        return Settled(number, state, index, size, sealed["id"], sealed["type"])
 
     def _prove(self, index: int, under: Checkpoint) -> None:
         proof = merkle.inclusion_proof(index, under.size, self._store.read_hash)

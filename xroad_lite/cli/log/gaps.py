@@ -55,7 +55,7 @@ def gaps(
         for one in found:
             _tell(one)
         output.out.print(
-            f"{missing} numbers are missing" if missing else "no number is missing", highlight=False
+            f"missing: {missing}" if missing else "no number is missing", highlight=False
         )
 
     output.give({"ok": not missing, "gaps": found, "missing": missing}, people)
@@ -113,7 +113,14 @@ def _tail(
 
 def _settled(settled: list[Settled], count: int) -> dict[str, Any]:
     numbers = [
-        {"number": one.number, "state": one.state, "entry": one.entry, "proved_by": one.by}
+        {
+            "number": one.number,
+            "state": one.state,
+            "id": one.id,
+            "type": one.type,
+            "entry": one.entry,
+            "proved_by": one.by,
+        }
         for one in settled
     ]
     explained = sum(one.state in ("expired", "waiting") for one in settled)
@@ -136,7 +143,9 @@ def _tell(gap: dict[str, Any]) -> None:
     to = "everybody" if gap["recipient"] == "*" else gap["recipient"]
     output.paragraph(f"[bold]{escape(gap['source'])}[/] to {escape(to)}: {numbers}, beside {when}")
     for one in gap["numbers"]:
-        entry = "" if one["entry"] is None else f", its entry {one['entry']}"
+        entry = ""
+        if one["entry"] is not None:
+            entry = f", its entry {one['entry']}, {one['type']} {one['id']}"
         proof = (
             "by its own word"
             if one["proved_by"] is None
