@@ -154,6 +154,7 @@ def _show_evidence(report: dict[str, Any]) -> None:
         f"replayed: {judged} messages got the same verdicts again"
         if report["replay_equal"]
         else "[bold red]a replay gave another verdict[/]",
+        f"{report['confidential']} questions and answers were encrypted from end to end",
         f"{report['seconds']} seconds in all, {report['messages_per_second']} messages a second",
     ]
     output.out.print("\n".join(lines))

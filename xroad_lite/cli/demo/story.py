@@ -19,9 +19,10 @@ from typing import Any
 from xroad_lite.cli.demo import attacks, institutions, records, world
 from xroad_lite.cli.demo.institutions import BIRTHS, CODES
 from xroad_lite.errors import LogError, TransportError
-from xroad_lite.messagelog import Store
+from xroad_lite.messagelog import Store, entries
 from xroad_lite.messagelog.verification import verify_log
-from xroad_lite.node import Node
+from xroad_lite.node import Node, Settings
+from xroad_lite.node.encryption_keys import holder_of
 from xroad_lite.registry import RegistryFolder
 from xroad_lite.replay import replay_log
 from xroad_lite.stewardship import routes
@@ -253,6 +254,7 @@ class Story:
             "logs_verified": verified_ok,
             "logs": verified,
             "logs_agree": agree,
+            "confidential": self._confidential(),
             "tamper_found": tamper["found"],
             "tamper": tamper,
             "replay_equal": replay_ok,
@@ -346,11 +348,23 @@ class Story:
             "findings": found["findings"],
         }
 
+    def _confidential(self) -> int:
+        """How many messages lie encrypted in the Tax Office's log."""
+        store = Store(self._institutions["tax"].log, readonly=True)
+        try:
+            found = (entries.read(leaf) for _, leaf in store.entries())
+            return sum(one.kind == "message" and "datacommit" in one.attributes() for one in found)
+        finally:
+            store.close()
+
     def _replay(self, one: _Institution) -> dict[str, Any]:
         store = Store(one.log, readonly=True)
         try:
             found = replay_log(
-                store, RegistryFolder(self._folder / "registry"), world.INSTITUTIONS[one.name]
+                store,
+                RegistryFolder(self._folder / "registry"),
+                world.INSTITUTIONS[one.name],
+                holder=holder_of(Settings.read(one.log.parent)),
             )
         finally:
             store.close()

@@ -107,4 +107,5 @@ def _add_agreements(world: DevelopmentInstance) -> None:
         basis={"en": "Tax Code, art. 62", "es": "Código Tributario, art. 62"},
         basis_iri=_PUBLIC_TASK,
         fields={"citizens.person": TAXPAYER_FIELDS},
+        confidential=True,
     )
