@@ -90,3 +90,29 @@ def test_without_keys_of_its_parties_an_agreement_begins_without_one(
     refused = asked("agreement", "key", "begun")
     assert refused["error"]["code"] == "registry.no_encryption_key"
     assert "TODO is no registered party" in refused["error"]["message"]
+
+
+def test_doctor_says_whether_the_private_keys_are_here(instance: DevelopmentInstance) -> None:
+    """The one that is encrypted to now is needed, others for what is old."""
+    node = instance.node_folder(CIVIL)
+
+    def row() -> tuple[str, str]:
+        rows = asked("doctor", "--node", node)["rows"]
+        ((state, found),) = ((r["state"], r["found"]) for r in rows if "encryption" in r["what"])
+        return state, found
+
+    assert row() == ("good", "all 1 that the registry lists are here")
+    made = asked("keys", "renew", "--use", "encryption", "--no-passphrase", "--node", node)
+    file = instance.source / "members/civil.yaml"
+    member = yaml.safe_load(file.read_text())
+    entry = made["encryption_key"] | {"from": "2020-01-01T00:00:00Z"}
+    member["subsystems"][0]["encryption_keys"].append(entry)
+    file.write_text(yaml.safe_dump(member))
+    instance.publish(time.time())
+    assert row() == ("good", "all 2 that the registry lists are here")
+    (node / "encryption.pem").unlink()
+    assert row() == ("optional", "1 of 2 listed keys are not here")
+    (node / "encryption-2.pem").unlink()
+    state, found = row()
+    assert state == "missing"
+    assert made["kid"][:16] in found

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from xroad_lite import times
 from xroad_lite.cli import options, output
+from xroad_lite.cli.doctor_encryption import encryption_rows
 from xroad_lite.cli.doctor_instances import trusted_instances
 from xroad_lite.cli.doctor_log import log_rows
 from xroad_lite.errors import XRoadError
@@ -156,6 +157,7 @@ def _node(folder: Path) -> Iterator[_Row]:
         certificate.sha256[:16] + "…",
         "" if listed else "add it to the member's certificates, then registry publish",
     )
+    yield from (_Row(*one) for one in encryption_rows(settings, snapshot))
     yield from _revocation_lists(snapshot)
     for one in log_rows(settings, snapshot, folder):
         yield _Row(*one)
