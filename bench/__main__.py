@@ -63,7 +63,24 @@ def costs() -> dict[str, float]:
             "open a seal": rate(lambda: open_seal(true.seal)),
             "validate a 1 KB body": rate(lambda: schema.is_valid(value)),
             "translate": rate(lambda: translation.apply(value)),
-        }
+        } | confidential(body)
+
+
+def confidential(body: bytes) -> dict[str, float]:
+    """What a confidential body costs beside, at its sender and at its recipient."""
+    from xroad_lite.encryption import Holder, PrivateKey, encrypt_body, pseudonym
+    from xroad_lite.testing import CIVIL, HEALTH
+
+    keys = {name: PrivateKey.generate() for name in (HEALTH, CIVIL)}
+    parties = {"source": (HEALTH, keys[HEALTH].public), "recipient": (CIVIL, keys[CIVIL].public)}
+    one = encrypt_body(body, message_id="1", **parties)
+    names = {"message_id": "1", "source": HEALTH, "recipient": CIVIL, "committed": one.commitment}
+    holder = Holder(CIVIL, [keys[CIVIL]])
+    return {
+        "encrypt a 1 KB body": rate(lambda: encrypt_body(body, message_id="1", **parties)),
+        "decrypt a 1 KB body": rate(lambda: holder.open_body(one.body, **names)),
+        "a pseudonym": rate(lambda: pseudonym(bytes(32), "EX-1")),
+    }
 
 
 @dataclass(frozen=True, slots=True)
