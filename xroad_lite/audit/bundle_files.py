@@ -159,7 +159,8 @@ def _check_certificates(bundle: Bundle) -> Iterator[Finding]:
 
 def check_registry(bundle: Bundle) -> Iterator[Finding]:
     """Whether each file that is named by its SHA-256 is that file."""
-    for path in (*bundle.below(layout.REGISTRY), *bundle.below(layout.REVOCATION)):
+    folders = (layout.REGISTRY, layout.TRUSTED, layout.REVOCATION)
+    for path in (path for folder in folders for path in bundle.below(folder)):
         named = _DIGEST.match(path.rpartition("/")[2])
         try:
             data = bundle.container.read(path) if named else b""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from xroad_lite import strict_json
 from xroad_lite.audit import expert
 from xroad_lite.audit.expert import Example
 from xroad_lite.audit.registry_files import RegistryFiles
-from xroad_lite.errors import XRoadError
+from xroad_lite.errors import RegistryError, XRoadError
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.messagelog.evidence import layout, writing
 from xroad_lite.messagelog.evidence.choosing import Choice, choose
@@ -22,6 +23,7 @@ from xroad_lite.messagelog.evidence.writing import Bundle
 from xroad_lite.messagelog.notes import Signer
 from xroad_lite.registry import RegistryFolder, Snapshot
 from xroad_lite.registry.metadata import target_path
+from xroad_lite.registry.trusted import instance_of
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class Registry:
 
     folder: RegistryFolder
     anchor: bytes
+    mirrors: Callable[[str, bytes], RegistryFolder] | None = None
+    """Those of the instances that it trusts: by name and root."""
 
 
 def export(
@@ -60,12 +64,9 @@ def export(
     with sink:
         bundle = Bundle(sink)
         writing.write_log(bundle, store, material, chosen, progress)
-        found = None
-        if registry is not None:
-            found = RegistryFiles(registry.folder, registry.anchor)
-            found.add(*_snapshots(store, size, chosen))
-            for path, data in sorted(found.files.items()):
-                bundle.add(layout.REGISTRY + path, data, "of the registry in force then")
+        missing = (
+            [] if registry is None else _write_registries(bundle, store, size, chosen, registry)
+        )
         for named in expert.tools():
             bundle.add(*named)
         made = writing.describe(material, chosen, choice.to_json())
@@ -79,15 +80,60 @@ def export(
         files=len(bundle.files),
         bytes=sum(one.length for one in bundle.files),
         signed=signer is not None,
-        missing=[] if found is None else found.missing,
+        missing=missing,
     )
 
 
-def _snapshots(store: Store, size: int, chosen: list[int] | None) -> tuple[list[str], list[str]]:
-    """The snapshots that the log adopted, and those that the entries name."""
-    adopted: dict[str, None] = {}
-    named: dict[str, None] = {}
+@dataclass(slots=True)
+class _Named:
+    """The snapshots of one registry: those that the log adopted, those that its messages name."""
+
+    adopted: dict[str, None] = field(default_factory=dict)
+    named: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> list[str]:
+        """What must be in the bundle whole."""
+        return list(dict.fromkeys([*self.named, *list(self.adopted)[-1:]]))
+
+
+def _write_registries(
+    bundle: Bundle, store: Store, size: int, chosen: list[int] | None, registry: Registry
+) -> list[str]:
+    """Write the files of every registry that the entries rest on; gives what could not be had."""
+    lines = _snapshots(store, size, chosen)
+    own = RegistryFiles(registry.folder, registry.anchor)
+    own.add(lines[""].adopted, lines[""].wanted)
+    what = "of the registry in force then"
+    for path, data in sorted(own.files.items()):
+        bundle.add(layout.REGISTRY + path, data, what)
+    missing = own.missing
+    for name, one in sorted(lines.items()):
+        if name and registry.mirrors is not None:
+            root = _root_of(registry.folder, lines[""], name)
+            other = RegistryFiles(registry.mirrors(name, root), root)
+            other.add(one.adopted, one.wanted)
+            for path, data in sorted(other.files.items()):
+                place = f"{layout.TRUSTED}{quote(name, safe='')}/{path}"
+                bundle.add(place, data, f"of the registry of {name}, which was trusted")
+            missing += [f"{name}: {text}" for text in other.missing]
+    return missing
+
+
+def _root_of(folder: RegistryFolder, own: _Named, instance: str) -> bytes:
+    """The root from which another instance was believed, as the newest own snapshot says it."""
+    for name in reversed(own.adopted):
+        snapshot = folder.load(folder.head(name))
+        if instance in snapshot.trusted:
+            return snapshot.file(snapshot.trusted[instance].root)
+    raise RegistryError("registry.not_trusted", f"no snapshot that was adopted trusts {instance}")
+
+
+def _snapshots(store: Store, size: int, chosen: list[int] | None) -> dict[str, _Named]:
+    """The snapshots by registry: "" for the log's own, else by the name of the instance."""
+    lines = {"": _Named()}
     picked = None if chosen is None else set(chosen)
+    sealed: list[tuple[str, str]] = []
     for index, leaf in store.entries():
         if index >= size:
             break
@@ -95,13 +141,16 @@ def _snapshots(store: Store, size: int, chosen: list[int] | None) -> tuple[list[
             continue
         entry = entries.read(leaf)
         if entry.kind == "snapshot":
-            adopted[entry.fields["registry"]] = None
+            line = lines.setdefault(entry.fields.get("instance", ""), _Named())
+            line.adopted[entry.fields["registry"]] = None
         elif entry.kind == "message":
-            named[entry.fields["registry"]] = None
+            lines[""].named[entry.fields["registry"]] = None
             if entry.proven:
-                named[strict_json.loads(entry.fields["payload"].encode())["registry"]] = None
-    last = list(adopted)[-1:]
-    return list(adopted), [*named, *last]
+                said = strict_json.loads(entry.fields["payload"].encode())
+                sealed.append((instance_of(said["source"]), said["registry"]))
+    for instance, name in dict.fromkeys(sealed):
+        lines.get(instance, lines[""]).named[name] = None
+    return lines
 
 
 def example_of(store: Store, index: int) -> Example | None:
@@ -124,9 +173,9 @@ def _authorities(registry: Registry | None, store: Store, size: int) -> tuple[li
     """Where, in the bundle, the certificates of trusted and of stamping authorities lie."""
     if registry is None:
         return [], []
-    adopted = _snapshots(store, size, None)[0]
+    adopted = _snapshots(store, size, None)[""].adopted
     try:
-        snapshot = registry.folder.load(registry.folder.head(adopted[-1]))
+        snapshot = registry.folder.load(registry.folder.head(list(adopted)[-1]))
     except (XRoadError, IndexError):
         return [], []
     stamping = [one.certificate for one in snapshot.instance.timestamping]

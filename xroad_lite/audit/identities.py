@@ -41,7 +41,7 @@ class Identities:
                 yield _finding(said, sealed, error, wrong=True)
 
     def _judge(self, said: Said, sealed: Sealed) -> None:
-        snapshot = self.registries.snapshots.get(said.registry)
+        snapshot = self.registries.of(said.source).snapshots.get(said.registry)
         if snapshot is None:
             raise RegistryError(
                 "identity.no_snapshot",
@@ -59,7 +59,7 @@ class Identities:
 
     def _newest(self, said: Said, chain: tuple[bytes, ...], at: int) -> Standing | None:
         """How it stands today; None where it is listed no more, as after a roll-over."""
-        newest = self.registries.newest
+        newest = self.registries.of(said.source).newest
         if newest is None:
             return None
         try:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote
 
 from xroad_lite.audit.registry_files import ANCHOR
-from xroad_lite.errors import LogError
+from xroad_lite.errors import LogError, RegistryError
 from xroad_lite.messagelog import Store, notes
 from xroad_lite.messagelog.checkpoint_table import CheckpointTable
 from xroad_lite.messagelog.checkpoints import Proof
@@ -20,7 +21,6 @@ from xroad_lite.messagelog.evidence.manifest import Manifest
 from xroad_lite.messagelog.evidence.parts import Source
 from xroad_lite.messagelog.evidence.sources import BundleSource, ChosenSource, LogSource
 from xroad_lite.messagelog.notes import Note, Verifier
-from xroad_lite.registry import RegistryFolder
 from xroad_lite.registry.folder import check_bytes
 from xroad_lite.registry.metadata import Read
 
@@ -44,6 +44,7 @@ class Log:
     store: Store
     keys: tuple[Verifier, ...] = ()
     registry: Registry | None = None
+    trusted: dict[str, Registry] = field(default_factory=dict)
 
     @property
     def source(self) -> Source:
@@ -103,21 +104,28 @@ class Bundle:
     @property
     def registry(self) -> Registry | None:
         """The registry's files, None if there are none."""
-        anchor = layout.REGISTRY + ANCHOR
-        if anchor not in self.paths:
+        return self._registry(layout.REGISTRY)
+
+    @property
+    def trusted(self) -> dict[str, Registry]:
+        """Those of other instances, by name."""
+        names = {path.split("/")[1] for path in self.below(layout.TRUSTED)}
+        found = {unquote(name): self._registry(f"{layout.TRUSTED}{name}/") for name in names}
+        return {name: one for name, one in sorted(found.items()) if one is not None}
+
+    def _registry(self, folder: str) -> Registry | None:
+        if folder + ANCHOR not in self.paths:
             return None
 
         def read(path: str, limit: int, sha256: str | None = None) -> bytes:
-            from xroad_lite.errors import RegistryError
-
             try:
-                data = self.container.read(layout.REGISTRY + path)
+                data = self.container.read(folder + path)
             except LogError as error:
                 raise RegistryError("registry.out_of_reach", error.message) from None
             check_bytes(path, data, limit, sha256)
             return data
 
-        return Registry(self.container.read(anchor), read)
+        return Registry(self.container.read(folder + ANCHOR), read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +159,6 @@ def open_evidence(path: Path) -> Evidence:
             raise _nothing(path, "the proof does not hold its entry: verify the folder it is in")
         return LoneProof(path, proof, proof.extra)
     return Bundle(path)
-
-
-def of_node(log: Log, folder: Path, anchor: bytes, keys: tuple[Verifier, ...]) -> Log:
-    """A node's log, with what the node knows: its registry's mirror, and its log's keys."""
-    mirror = RegistryFolder(folder, anchor)
-    return Log(log.path, log.store, keys, Registry(anchor, mirror.read))
 
 
 def _nothing(path: Path, why: str) -> LogError:

@@ -26,6 +26,7 @@ from xroad_lite.registry.metadata import (
     digest_of,
     load_snapshot,
 )
+from xroad_lite.registry.trusted import instance_of
 
 
 @dataclass(slots=True)
@@ -39,6 +40,10 @@ class Registries:
     """Those that can be relied on."""
     newest: Snapshot | None = None
     """The last that the log adopted."""
+    line: str = ""
+    """Whose registry: the log's own, or another instance's that it trusted."""
+    others: dict[str, Registries] = field(default_factory=dict)
+    """Those of other instances, by their names."""
     _heads: dict[str, Head] = field(default_factory=dict)
 
     def take(self, tally: Tally) -> None:
@@ -49,7 +54,7 @@ class Registries:
             self._find("the registry's root", error)
             return
         adopted = self._adopted(tally)
-        for name, entry in tally.judged.items():
+        for name, entry in tally.judged.items() if not self.line else ():
             if name not in adopted or adopted[name] > entry:
                 self._add(
                     f"entry {entry}",
@@ -61,17 +66,45 @@ class Registries:
             self._take(name, adopted, roots)
         last = list(adopted)[-1:]
         self.newest = self.snapshots.get(last[0]) if last else None
+        for one in self.others.values():
+            self._check_trusted(one)
+            one.take(tally)
+            self.findings += one.findings
+
+    def _check_trusted(self, other: Registries) -> None:
+        """Another instance's root is the one that our own registry says."""
+        roots = [
+            snapshot.file(snapshot.trusted[other.line].root)
+            for snapshot in self.snapshots.values()
+            if other.line in snapshot.trusted
+        ]
+        if other.anchor not in roots:
+            self._add(
+                f"the root of {other.line}",
+                "registry.other_root",
+                "no snapshot of the log's own registry here trusts it",
+            )
+
+    def of(self, subsystem: str) -> Registries:
+        """The registry that speaks for a subsystem: that of its instance."""
+        return self.others.get(instance_of(subsystem), self)
 
     def _wanted(self, tally: Tally) -> Iterator[str]:
-        names = [*tally.judged, *(one.registry for one in tally.said)]
-        last = [name for _, _, name, _ in tally.snapshots][-1:]
+        names = [] if self.line else list(tally.judged)
+        for said in tally.said:
+            instance = instance_of(said.source)
+            if instance == self.line or (not self.line and instance not in self.others):
+                names.append(said.registry)
+        last = [name for _, _, name, _, line in tally.snapshots if line == self.line][-1:]
         yield from dict.fromkeys([*names, *last])
 
     def _adopted(self, tally: Tally) -> dict[str, int]:
         """What the log says that it adopted: by name, the entry that says so first, in order."""
         adopted: dict[str, int] = {}
         before: tuple[str, int] | None = None
-        for entry, _, name, root in tally.snapshots:
+        for entry, _, name, root, line in tally.snapshots:
+            if line != self.line:
+                continue
             adopted.setdefault(name, entry)
             if before is not None and before[0] != name and root <= before[1]:
                 self._check_follows(entry, name, before[0])
@@ -126,6 +159,7 @@ class Registries:
         self._add(place, error.code, error.message, wrong=not away)
 
     def _add(self, place: str, code: str, message: str, *, wrong: bool = True) -> None:
+        place = f"{self.line}: {place}" if self.line else place
         self.findings.append(Finding(REGISTRY, place, code, message, wrong))
 
     def log_keys(self, origin: str) -> list[Verifier]:
@@ -138,7 +172,8 @@ class Registries:
 
     def _listed(self, kind: int) -> list[Verifier]:
         found: dict[Verifier, None] = {}
-        for snapshot in self.snapshots.values():
+        every = [self, *self.others.values()]
+        for snapshot in [each for one in every for each in one.snapshots.values()]:
             for identifier in snapshot.subsystems:
                 party = snapshot.party(identifier)
                 name = url_path(SubsystemId.parse(identifier))

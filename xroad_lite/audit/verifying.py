@@ -139,8 +139,11 @@ class _Audit:
                 self._find(parts.HISTORY, path, error)
 
     def _registries(self) -> Registries | None:
+        others: dict[str, Registries] = {}
         try:
             found = self.registry = self.evidence.registry
+            for name, one in self.evidence.trusted.items():
+                others[name] = Registries(one.anchor, one.read, line=name)
         except XRoadError as error:
             self._find(parts.REGISTRY, "", error)
             return None
@@ -156,7 +159,7 @@ class _Audit:
                     f"it has the SHA-256 {digest}: expected {self.asked.root}",
                 )
             )
-        return Registries(found.anchor, found.read)
+        return Registries(found.anchor, found.read, others=others)
 
     def _parts(self, stamped: Sequence[int]) -> Iterator[Part]:
         evidence = self.evidence

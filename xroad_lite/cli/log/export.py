@@ -154,6 +154,7 @@ def _owner(node: Path, log: Path | None, key: Path | None) -> _Owner:
     from xroad_lite.audit.exporting import Registry
     from xroad_lite.node import Settings
     from xroad_lite.node.evidence import log_keys
+    from xroad_lite.node.registries import mirrors
     from xroad_lite.registry import RegistryFolder
 
     settings = Settings.read(node)
@@ -164,7 +165,7 @@ def _owner(node: Path, log: Path | None, key: Path | None) -> _Owner:
         store,
         signer or _at_hand(lambda: own.signer(lambda _: False)),
         tuple(own.verifiers()),
-        Registry(mirror, anchor),
+        Registry(mirror, anchor, mirrors(settings)),
     )
 
 

@@ -12,12 +12,14 @@ from rich.markup import escape
 
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
-from xroad_lite.errors import ConfigurationError
+from xroad_lite.errors import ConfigurationError, RegistryError
 
 if TYPE_CHECKING:
-    from xroad_lite.audit.opening import Evidence
+    from xroad_lite.audit.opening import Evidence, Registry
     from xroad_lite.audit.report import Check, Report
     from xroad_lite.audit.verifying import Asked
+    from xroad_lite.node import Settings
+    from xroad_lite.registry import RegistryFolder
 
 NOT_ESTABLISHED = 3
 _SHOWN = 8
@@ -96,7 +98,7 @@ def _asked(
 
 
 def _evidence(place: Path | None, node: Path, log: Path | None) -> Evidence:
-    from xroad_lite.audit.opening import Log, of_node, open_evidence
+    from xroad_lite.audit.opening import Log, Registry, open_evidence
 
     found = open_evidence(place or log_file(node, log))
     if place is not None and isinstance(found, Log):
@@ -105,6 +107,7 @@ def _evidence(place: Path | None, node: Path, log: Path | None) -> Evidence:
         return found
     from xroad_lite.node import Settings
     from xroad_lite.node.evidence import log_keys
+    from xroad_lite.registry import RegistryFolder
 
     try:
         settings = Settings.read(node)
@@ -113,8 +116,25 @@ def _evidence(place: Path | None, node: Path, log: Path | None) -> Evidence:
         anchor = settings.path(settings.root).read_bytes()
     except (OSError, ConfigurationError):
         return found
+    mirror = RegistryFolder(settings.path(settings.mirror), anchor)
     keys = tuple(log_keys(settings).verifiers())
-    return of_node(found, settings.path(settings.mirror), anchor, keys)
+    return Log(
+        found.path, found.store, keys, Registry(anchor, mirror.read), _trusted(settings, mirror)
+    )
+
+
+def _trusted(settings: Settings, mirror: RegistryFolder) -> dict[str, Registry]:
+    """What the node keeps of other instances' registries, trusted as its own says now."""
+    from xroad_lite.audit.opening import Registry
+    from xroad_lite.node.registries import mirrors
+
+    try:
+        newest = mirror.newest()
+    except RegistryError:
+        return {}
+    find = mirrors(settings)
+    roots = {name: newest.file(one.root) for name, one in newest.trusted.items()}
+    return {name: Registry(root, find(name, root).read) for name, root in roots.items()}
 
 
 def _without(names: list[str]) -> list[str]:

@@ -21,6 +21,8 @@ CHECKPOINTS = "checkpoints/"
 CONSISTENCY = "consistency/"
 TOKENS = "tokens/"
 REGISTRY = "registry/"
+TRUSTED = "trusted/"
+"""Below it, by instance, the registries of others that the log's own trusts."""
 REVOCATION = "revocation/"
 
 BIG_BODY_BYTES = 65_536

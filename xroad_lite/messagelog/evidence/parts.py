@@ -124,7 +124,8 @@ class Part:
     outcomes: list[tuple[int, int, str]] = field(default_factory=list)
     """Entry, the entry it is about, and what became of it; where the part cannot tell."""
     erasures: list[tuple[int, str, list[int]]] = field(default_factory=list)
-    snapshots: list[tuple[int, float, str, int]] = field(default_factory=list)
+    snapshots: list[tuple[int, float, str, int, str]] = field(default_factory=list)
+    """Entry, time, name, version of the root, and whose registry: another instance's, or ""."""
     tokens: list[tuple[int, str, str]] = field(default_factory=list)
     """Entry, the checkpoint it names, SHA-256 (hex) of the token."""
     numbers: dict[str, Numbers] = field(default_factory=dict)
@@ -280,8 +281,7 @@ class _Reader:
             elif entry.kind == "outcome":
                 self._outcome(index, entry)
             elif entry.kind == "snapshot":
-                root = entry.fields.get("root", 0)
-                self.part.snapshots.append((index, entry.at, entry.fields["registry"], root))
+                self.part.snapshots.append((index, entry.at, *_adopted(entry)))
             elif entry.kind == "token":
                 self._token(index, entry)
             else:
@@ -401,6 +401,13 @@ def check_outcome(about: int, result: str, accepted: Any, sent: Any) -> None:
     """``LogError`` unless an outcome is about what was accepted, or was sent and expired."""
     if about not in accepted and not (result == entries.EXPIRED and about in sent):
         raise LogError("log.outcome", f"it is about entry {about}, which was not accepted")
+
+
+def _adopted(entry: entries.Entry) -> tuple[str, int, str]:
+    root, instance = entry.fields.get("root", 0), entry.fields.get("instance", "")
+    if type(root) is not int or type(instance) is not str:
+        raise LogError("log.entry", "its root is no number, or its instance no text")
+    return entry.fields["registry"], root, instance
 
 
 def wrong_number(last: int, number: int, peer: str) -> str:

@@ -56,7 +56,7 @@ class Tally:
     seals: int = 0
     bodies: int = 0
     findings: list[Finding] = field(default_factory=list)
-    snapshots: list[tuple[int, float, str, int]] = field(default_factory=list)
+    snapshots: list[tuple[int, float, str, int, str]] = field(default_factory=list)
     tokens: list[tuple[int, str, str]] = field(default_factory=list)
     earliest: list[tuple[int, float, int]] = field(default_factory=list)
     latest: dict[int, tuple[float, int]] = field(default_factory=dict)
