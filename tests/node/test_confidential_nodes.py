@@ -237,3 +237,57 @@ def test_log_show_opens_it_where_the_key_is_at_hand(two: TwoAgencies) -> None:
             assert SECRET in found["body"]
     turtle = shown(CIVIL, "--as", "turtle")
     assert SECRET in turtle["document"]
+
+
+def test_a_receipt_is_encrypted_too(two: TwoAgencies) -> None:
+    """Where the agreement asks for receipts, they go back under it like everything else."""
+    file = two.instance.source / "agreements/births-1.yaml"
+    said = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump(said | {"receipt": True}))
+    two.instance.publish(two.clock() - 60)
+    two.clock.turn(6)
+    two.settle()
+    two.civil.subscribe("health.birth")(lambda message: None)
+    two.health.publish("health.birth", SPOKEN, subject="s-1")
+    for _ in range(4):
+        settled(two, 6)
+    rows = two.health.store.query(
+        "SELECT idx FROM xl_messages WHERE direction = 'in' AND type = 'xroad.receipt'"
+    )
+    assert rows
+    for (index,) in rows:
+        entry = two.health.store.entry(index)
+        assert entry.fields["verdict"]["outcome"] == "accepted"
+        assert "datacommit" in entry.attributes()
+        assert b"handled" not in two.health.store.body(index)[1]
+
+
+def test_a_parked_person_holds_up_its_own_messages_alone(two: TwoAgencies) -> None:
+    """Order goes by the pseudonym, which is the same in each message of one agreement."""
+    heard = []
+    registered = {
+        "identificadorNacimiento": "B-1",
+        "fechaNacimiento": "2026-03-14",
+        "fechaInscripcion": "2026-03-20",
+        "apellidos": SECRET,
+    }
+
+    @two.health.subscribe("citizens.birth-registered")
+    def hear(message):
+        if message.subject == "EX-1" and message.attempt == 1 and not heard:
+            raise ValueError("not now")
+        heard.append((message.subject, message.body["identificadorNacimiento"]))
+
+    for number, code in enumerate(("EX-1", "EX-2", "EX-1", "EX-2")):
+        body = registered | {"codigoPersonal": code, "identificadorNacimiento": f"B-{number}"}
+        two.civil.publish("citizens.birth-registered", body, subject=code)
+    for _ in range(3):
+        settled(two, 6)
+    ours = [[birth for code, birth in heard if code == one] for one in ("EX-1", "EX-2")]
+    assert ours == [["B-0", "B-2"], ["B-1", "B-3"]]
+    assert heard[0][0] == "EX-2"
+    ((subjects,),) = two.civil.store.query(
+        "SELECT count(DISTINCT subject) FROM xl_messages WHERE direction = 'out'"
+    )
+    assert subjects == 2
+    assert files_with(two.instance.node_folder(CIVIL), '"subject":"EX-1"') == []

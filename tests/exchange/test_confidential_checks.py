@@ -7,6 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 
 import pytest
+import yaml
 from judging import (
     BIRTH,
     BIRTHS,
@@ -35,7 +36,7 @@ from xroad_lite.encryption import (
     pseudonym,
 )
 from xroad_lite.envelope import seal
-from xroad_lite.errors import KeysError, RefusedError
+from xroad_lite.errors import EncryptionError, KeysError, RefusedError
 from xroad_lite.exchange import (
     NOBODY,
     Draft,
@@ -49,6 +50,7 @@ from xroad_lite.exchange import (
     seal_ready,
 )
 from xroad_lite.identifiers import new_message_id
+from xroad_lite.registry import Snapshot
 
 WELFARE = "DEMO/GOV/WELFARE/office"
 QUERY = {"codigoPersonal": "EX-1"}
@@ -382,6 +384,42 @@ def test_what_is_wrong_inside_stays_out_of_the_verdict(world):
     assert_refused(found, 8, "schema.invalid")
     assert "Rojas" not in json.dumps(found.verdict.to_json())
     assert "gender" not in json.dumps(found.verdict.to_json())
+
+
+def test_each_recipient_of_an_event_has_a_body_of_its_own(world, instance):
+    """Two members of a group, with one event: neither opens the other's."""
+    edits = {
+        "members/welfare.yaml": listing(world.keys[WELFARE].public.members()),
+        BIRTHS: setting(confidential=True, consumer="group:offices"),
+    }
+    files = instance.snapshot(1, world.edits | edits).files
+    group = {"group": "offices", "members": [CIVIL, WELFARE]}
+    files["groups/offices.yaml"] = yaml.safe_dump(group).encode()
+    files |= instance.approvals(files)
+    snapshot = Snapshot.draft(files, published=NOW - 3600)
+    draft = Draft("publish", "health.birth", BIRTH)
+    both = prepare(draft, snapshot, HEALTH, NOW, new_message_id(NOW), holder=world.holder(HEALTH))
+    assert {one.recipient for one in both} == {CIVIL, WELFARE}
+    bodies = {one.recipient: one for one in both}
+    for me, other in ((CIVIL, WELFARE), (WELFARE, CIVIL)):
+        holder = world.holder(me)
+        assert json.loads(holder.logged_body(bodies[me].attributes, bodies[me].body)) == BIRTH
+        with pytest.raises(EncryptionError) as refused:
+            holder.logged_body(bodies[other].attributes, bodies[other].body)
+        assert refused.value.code == "encryption.not_for_me"
+
+
+def test_confluents_prefix_is_encrypted_with_the_body(world):
+    """It is part of what was said."""
+    draft = Draft("publish", "health.birth", BIRTH, confluent_prefix=True)
+    sealed = world.sealed(draft)
+    plain = world.holder(HEALTH).logged_body(sealed.opened.attributes.to_dict(), sealed.body)
+    assert plain[0] == 0
+    assert_refused(world.judged(sealed), 8, "schema.prefix_not_asked")
+    node = replace(world.node(), takes_prefix=lambda _: True)
+    found = receive(sealed.seal, sealed.salt, sealed.body, node)
+    assert_accepted(found)
+    assert found.value == BIRTH
 
 
 # pseudonyms
