@@ -47,7 +47,8 @@ class Checkpointing:
     def __init__(
         self,
         store: Store,
-        folder: Path,
+        trusted: TrustedStore,
+        tenancy: Tenancy,
         signer: Signer,
         verifiers: Sequence[Verifier],
         *,
@@ -55,33 +56,27 @@ class Checkpointing:
         seconds: float,
         now: float,
         talk: Callable[[str], object] = lambda _: None,
-        tenancy: Tenancy | None = None,
     ) -> None:
-        """Begin; ``LogError`` when another process keeps the log, or it does not follow.
+        """Begin, under a lease that is held; ``LogError`` when the log does not follow.
 
         A checkpoint is signed after so many ``entries``, or so many ``seconds`` after the first
         entry that none covers.
         """
         self.signer = signer
         """Signs from now on; it changes when the registry lists a newer key of this node."""
+        self.store = store
         self.table = CheckpointTable(store)
-        self._store = store
         self._entries, self._seconds = entries, seconds
-        self._trusted = TrustedStore(folder / NAME)
-        self._tenancy = tenancy or Tenancy(folder)
-        self._tenancy.take(talk)
+        self._trusted = trusted
+        self._tenancy = tenancy
         self._errand: _Errand | None = None
         self._forked: LogError | None = None
         self.problem: str | None = None
         """Why the trusted store cannot be written, for people; None when all is well."""
         self._try_at = 0.0
         self._said_at = now
-        try:
-            self.table.create()
-            self._note = self._begin(verifiers, now, talk)
-        except BaseException:
-            self._tenancy.give_back()
-            raise
+        self.table.create()
+        self._note = self._begin(verifiers, now, talk)
 
     def _begin(
         self, verifiers: Sequence[Verifier], now: float, talk: Callable[[str], object]
@@ -101,7 +96,7 @@ class Checkpointing:
         kept = Checkpoint.read(note)
         check_origin(kept, self.signer.name, self._trusted.path)
         check_signed(note, [*verifiers, self.signer.verifier()])
-        check_log(self._store, kept)
+        check_log(self.store, kept)
         if newest is None or newest.checkpoint.size < kept.size:
             self.table.add(note, now)
         elif newest.checkpoint.size > kept.size:
@@ -162,10 +157,6 @@ class Checkpointing:
         if self._errand is None:  # else the trusted store hangs, and this would too
             self._tenancy.give_back()
 
-    def abandon(self) -> None:
-        """Let the next process begin, and sign nothing."""
-        self._tenancy.give_back()
-
     def status(self) -> dict[str, Any]:
         """What people and monitoring want to know of it."""
         kept = self.kept
@@ -180,7 +171,7 @@ class Checkpointing:
         moment = running_seconds()
         if moment < self._try_at:
             return False
-        grown = self._store.size - self._covered()
+        grown = self.store.size - self._covered()
         if not grown:
             self._said_at = now
         waited = now - self._said_at
@@ -195,11 +186,11 @@ class Checkpointing:
 
     def _sign(self, now: float) -> Note | None:
         """A note over all entries, if there are any that none covers yet."""
-        with self._store.transaction(durable=False):  # nobody else's half-written entries
-            size = self._store.size
+        with self.store.transaction(durable=False):  # nobody else's half-written entries
+            size = self.store.size
             if size == self._covered():
                 return None
-            root = merkle.root(size, self._store.read_hash)
+            root = merkle.root(size, self.store.read_hash)
         self._said_at = now
         return Checkpoint(self.signer.name, size, root).sign(self.signer)
 

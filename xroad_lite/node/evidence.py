@@ -11,6 +11,7 @@ from typing import Any
 from xroad_lite.errors import LogError
 from xroad_lite.identifiers import SubsystemId, url_path
 from xroad_lite.messagelog import Store
+from xroad_lite.messagelog.lease import Tenancy
 from xroad_lite.messagelog.log_keys import LogKeys
 from xroad_lite.messagelog.trusted import TrustedStore
 from xroad_lite.node.checkpointing import NAME, Checkpointing
@@ -26,42 +27,51 @@ Listed = Callable[[str], bool]
 class Evidence:
     """Checkpoints, time stamps and witnesses of one open log; ``pump`` moves on what is due."""
 
-    def __init__(
-        self, settings: Settings, store: Store, now: float, talk: Callable[[str], object]
-    ) -> None:
-        """``LogError`` when the log is not the one that was signed last, or is kept by another."""
+    def __init__(self, settings: Settings, talk: Callable[[str], object]) -> None:
+        """Hold the log's identity, before anything of it is opened.
+
+        ``LogError`` when another process has it, or the key that signed the log is gone.
+        """
         self._keys = log_keys(settings)
         self.checkpoints: Checkpointing | None = None
         self.stamps: Stamping | None = None
         self.witnesses: Witnessing | None = None
-        self._settings, self._store, self._talk = settings, store, talk
-        folder = settings.path(settings.trusted)
-        signer = self._keys.signer(lambda _: False)
-        if signer is not None:
+        self._settings, self._talk = settings, talk
+        self._folder = settings.path(settings.trusted)
+        self._signer = self._keys.signer(lambda _: False)
+        self._tenancy: Tenancy | None = None
+        if self._signer is not None:
+            self._tenancy = Tenancy(self._folder)
+            self._tenancy.take(talk)
+        elif TrustedStore(self._folder / NAME).read() is not None:
+            raise LogError(
+                "log.no_key",
+                f"{self._folder / NAME} holds a checkpoint of this log, and the key that signs the "
+                f"next is gone: expected {settings.log_key_uri} and its public side, log-key.vkey",
+                hint="bring both back, or make the next with: xroad-lite keys new --use log",
+            )
+
+    def begin(self, store: Store, now: float) -> None:
+        """Begin with the open log; ``LogError`` when it is not the one that was signed last."""
+        if self._signer is not None and self._tenancy is not None:
+            settings = self._settings
             self.checkpoints = Checkpointing(
                 store,
-                folder,
-                signer,
+                TrustedStore(self._folder / NAME),
+                self._tenancy,
+                self._signer,
                 self._keys.verifiers(),
                 entries=settings.checkpoints.entries,
                 seconds=settings.checkpoints.seconds,
                 now=now,
-                talk=talk,
+                talk=self._talk,
             )
-            self.stamps = Stamping(store, self.checkpoints, settings.stamps, talk)
-        elif TrustedStore(folder / NAME).read() is not None:
-            raise LogError(
-                "log.no_key",
-                f"{folder / NAME} holds a checkpoint of this log, and the key that signs the next "
-                f"is gone: expected {settings.log_key_uri} and its public side, log-key.vkey",
-                hint="bring both back, or make the next with: xroad-lite keys new --use log",
-            )
+            self.stamps = Stamping(store, self.checkpoints, settings.stamps, self._talk)
 
     def begin_witnessing(self, desk: Desk, serve: Serve) -> None:
         """Show the log to witnesses, and be one for others, where agreements let it."""
         if self.checkpoints is not None:
             self.witnesses = Witnessing(
-                self._store,
                 self.checkpoints,
                 self._settings.subsystem,
                 desk,
@@ -105,8 +115,8 @@ class Evidence:
 
     def abandon(self) -> None:
         """Let the next process begin, after a start that failed."""
-        if self.checkpoints is not None:
-            self.checkpoints.abandon()
+        if self._tenancy is not None:
+            self._tenancy.give_back()
 
 
 def log_keys(settings: Settings) -> LogKeys:

@@ -95,9 +95,10 @@ class Node:
         self._lock = take_lock(settings.path(settings.log))
         with ExitStack() as undo:
             undo.callback(self._lock.close)
-            self.store = Store(settings.path(settings.log))
-            self._evidence = Evidence(settings, self.store, self.now(), self._talk)
+            self._evidence = Evidence(settings, self._talk)
             undo.callback(self._evidence.abandon)
+            self.store = Store(settings.path(settings.log))
+            self._evidence.begin(self.store, self.now())
             self._registry = Registries(settings, self.store, self._clock())
             self._terms = Terms(self._registry, settings.path("vocabulary"))
             signer = self._keyring.signer(self._is_listed, self._clock())

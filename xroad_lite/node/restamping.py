@@ -8,7 +8,7 @@ certificates, and today's algorithms, were good.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from xroad_lite.errors import LogError
 from xroad_lite.messagelog import Store
@@ -32,17 +32,20 @@ def restamp_log(
     if not log.is_file():
         raise LogError("log.missing", f"there is no log at {log}", hint="start the node once")
     snapshot = settings.registry_client().newest(clock())
-    with take_lock(log), closing(Store(log)) as store:
-        evidence = Evidence(settings, store, clock(), talk)
+    with ExitStack() as undo:
+        undo.enter_context(take_lock(log))
+        evidence = Evidence(settings, talk)
+        undo.callback(evidence.abandon)
+        store = undo.enter_context(closing(Store(log)))
+        evidence.begin(store, clock())
         if evidence.stamps is None:
             raise LogError(
                 "log.no_key",
                 "there is no key that could sign for this log",
                 hint="make one with: xroad-lite keys new --use log",
             )
-        try:
-            evidence.stamps.follow(snapshot)
-            first = evidence.stamps.stamp_now(clock(), lists)
-            return first, evidence.stamps.stamp_now(clock(), {})
-        finally:
-            evidence.close(clock())
+        evidence.stamps.follow(snapshot)
+        first = evidence.stamps.stamp_now(clock(), lists)
+        second = evidence.stamps.stamp_now(clock(), {})
+        evidence.close(clock())
+        return first, second

@@ -68,6 +68,8 @@ class Stamping:
         self._authorities: list[Authority] = []
         self._within: float | None = None
         self._failures = 0
+        self._clock_off: float | None = None
+        """By how many seconds this node's clock was before the authority's, at the last stamp."""
         self._next = 0.0
         self.problem: str | None = None
         """Why the last round brought no token, for people; None when it did."""
@@ -110,6 +112,7 @@ class Stamping:
         return {
             "entries": self._covered(),
             "newest": None if newest is None else times.to_text(newest.time),
+            "clock_off": self._clock_off,
             "good_until": None if newest is None else times.to_text(newest.ends),
             "oldest_unstamped": None if oldest is None else oldest[0],
             "unstamped_since": None if oldest is None else times.to_text(oldest[1]),
@@ -190,6 +193,7 @@ class Stamping:
     def _keep(self, note: Note, answer: Answer, stamp: Stamp, now: float) -> Kept:
         """The token becomes an entry, with what was archived for it."""
         size = Checkpoint.read(note).size
+        self._clock_off = round(now - stamp.time, 1)
         with self._store.transaction():
             archived = [self._archive.add(data, url, now) for url, data in answer.lists.items()]
             index = self._store.append(

@@ -16,7 +16,7 @@ from typing import Any
 from xroad_lite import policy, times
 from xroad_lite.errors import LogError, XRoadError
 from xroad_lite.identifiers import SubsystemId, url_path
-from xroad_lite.messagelog import Store, merkle, notes
+from xroad_lite.messagelog import merkle, notes
 from xroad_lite.messagelog.checkpoints import Checkpoint, cosign, cosigned_at
 from xroad_lite.messagelog.notes import COSIGNATURE, Note, Signature, Verifier
 from xroad_lite.messagelog.seen import Seen, SeenTable, SplitView
@@ -55,7 +55,6 @@ class Witnessing:
 
     def __init__(
         self,
-        store: Store,
         checkpoints: Checkpointing,
         me: str,
         desk: Desk,
@@ -63,9 +62,9 @@ class Witnessing:
         settings: Witnesses,
         talk: Callable[[str], object],
     ) -> None:
-        self.seen = SeenTable(store)
+        self._store = checkpoints.store
+        self.seen = SeenTable(self._store)
         self.seen.create()
-        self._store = store
         self._checkpoints = checkpoints
         self._me = me
         self._desk = desk
