@@ -18,7 +18,9 @@ from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.node.encryption_keys import holder_of
 from xroad_lite.registry import RegistryFolder
 from xroad_lite.replay import replay_log
+from xroad_lite.schema import compile_schema
 from xroad_lite.stewardship.development import DevelopmentInstance
+from xroad_lite.stewardship.past import check_past, travelled
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Tamperer, TwoAgencies
 from xroad_lite.transports import Parcel
 
@@ -209,6 +211,8 @@ def test_it_is_replayed_with_the_key_and_without(two: TwoAgencies) -> None:
     assert (found.judged, found.closed, found.equal) == (1, 0, True)
     found = replay_log(two.civil.store, registry, CIVIL)
     assert (found.judged, found.closed, found.equal) == (0, 1, True)
+    past = check_past(travelled(two.civil.store), "health.birth", compile_schema(True, "json"))
+    assert (past.messages, past.checked, past.encrypted) == (1, 0, 1)
 
 
 def test_log_show_opens_it_where_the_key_is_at_hand(two: TwoAgencies) -> None:
