@@ -24,6 +24,7 @@ from xroad_lite.errors import LogError
 from xroad_lite.messagelog import Inbox, Outbox, Store, entries
 from xroad_lite.messagelog.archive import moving
 from xroad_lite.messagelog.archive.segments import ends_by_entries, segments
+from xroad_lite.messagelog.retention import Retention
 from xroad_lite.messagelog.search import Criteria, Index, search
 from xroad_lite.messagelog.upkeep.backup import backup
 from xroad_lite.messagelog.upkeep.fsck import fsck
@@ -121,7 +122,7 @@ WRITES = {
     "a retry": lambda scribe: Inbox(scribe.store).retry(1, NOW, "x", "x"),
     "a dead letter": lambda scribe: Inbox(scribe.store).bury(1, "x", "x"),
     "an undecided one": lambda scribe: Inbox(scribe.store).hold("x", "A", EMPTY, "x", None, 0),
-    "an erasure": lambda scribe: scribe.store.erase_expired(NOW, "quarantine"),
+    "an erasure": lambda scribe: Retention(scribe.store).erase(NOW),
     "a sequence": lambda scribe: scribe.send(NOW, recipient="DEMO/GOV/TAX/people"),
     "a counter": lambda scribe: scribe.store.count("sent"),
     "a meta text": lambda scribe: scribe.store.set_meta("a", "b"),
@@ -335,7 +336,7 @@ def test_a_clock_that_was_set_back_harms_nothing(scribe):
     for at in (NOW + 100, NOW - 86_400, NOW + 50):
         scribe.send(at)
     kept = scribe.receive(NOW - 86_400, verdict=REFUSED, keep_until=NOW + 7 * 86_400)
-    assert scribe.store.erase_expired(NOW - 86_400, "quarantine") == 0
+    assert Retention(scribe.store).erase(NOW - 86_400) == 0
     store = adds_up(scribe.store.path)
     found = search(Index.of(store), Criteria(until=NOW)).found
     assert [one.entry for one in found] == [kept, store.size - 3]

@@ -15,7 +15,14 @@ from xroad_lite.errors import LogError
 from xroad_lite.messagelog import Store, entries, merkle
 from xroad_lite.messagelog.archive import moving
 from xroad_lite.messagelog.archive.files import SegmentFile, digest, opened, sealed
-from xroad_lite.messagelog.archive.segments import ends_by_entries, ends_by_month, segments
+from xroad_lite.messagelog.archive.segments import (
+    ends_by_bytes,
+    ends_by_entries,
+    ends_by_month,
+    segments,
+)
+from xroad_lite.messagelog.retention import Retention
+from xroad_lite.messagelog.upkeep.fsck import fsck
 from xroad_lite.messagelog.verification import verify_log
 
 NOW = 1_790_000_000.0
@@ -126,11 +133,12 @@ def test_an_archived_body_is_erased_by_its_row(scribe, tmp_path):
 
 
 def test_bodies_past_their_time_are_erased_from_the_archive(scribe, tmp_path):
-    """``erase_expired`` does not ask where they lie, and the log says so as always."""
+    """``Retention`` does not ask where they lie, and the log says so as always."""
     index = scribe.receive(NOW, BODY, keep_until=NOW + 10)
     kept = scribe.receive(NOW, BODY)
+    scribe.handled(NOW, index)
     archived(scribe, tmp_path / "archive", every=2)
-    assert scribe.store.erase_expired(NOW + 10, "quarantine") == 1
+    assert Retention(scribe.store).erase(NOW + 10) == 1
     assert scribe.store.body(index) is None
     assert scribe.store.body(kept)[1] == BODY
     assert verify_log(scribe.store).findings == []

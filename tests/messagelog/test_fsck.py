@@ -10,6 +10,7 @@ from xroad_lite.messagelog import Store, entries, merkle
 from xroad_lite.messagelog.archive import moving
 from xroad_lite.messagelog.archive.segments import ends_by_entries
 from xroad_lite.messagelog.checkpoint_table import CheckpointTable
+from xroad_lite.messagelog.retention import Retention
 from xroad_lite.messagelog.upkeep.fsck import fsck
 from xroad_lite.messagelog.upkeep.repair import repair
 from xroad_lite.messagelog.verification import verify_log
@@ -32,7 +33,7 @@ def original(tmp_path_factory, es256):
             scribe.handled(NOW + number, index)
         scribe.receive(NOW + number, b"bad", REFUSED, keep_until=NOW + number)
     store.append(entries.unproven(NOW, "d" * 43, 9, registry="1:x", verdict=REFUSED))
-    assert store.erase_expired(NOW + 2, "quarantine") == 3
+    assert Retention(store).erase(NOW + 2) == 3
     moving.archive(
         store, folder, ends_by_entries(0, store.size, MOVED)[:1], scribe.checkpoint(), NOW
     )

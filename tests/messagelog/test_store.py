@@ -7,6 +7,7 @@ import pytest
 
 from xroad_lite.errors import LogError
 from xroad_lite.messagelog import Store, entries, merkle
+from xroad_lite.messagelog.retention import Retention
 
 NOW = 1_790_000_000.0
 LEAF = entries.snapshot(NOW, "1:abc")
@@ -196,7 +197,7 @@ def test_bodies_end_when_their_time_has_come(store):
     for index, until in enumerate((None, NOW - 1, NOW + 1)):
         store.append(LEAF)
         store.execute("INSERT INTO xl_bodies VALUES (?, ?, ?, ?)", (index, b"s", b"b", until))
-    assert store.erase_expired(NOW, "quarantine") == 1
+    assert Retention(store).erase(NOW) == 1
     assert [store.body(index) is None for index in range(3)] == [False, True, False]
     said = store.entry(3)
     assert (said.kind, said.fields["entries"], said.fields["rule"]) == (
@@ -204,7 +205,7 @@ def test_bodies_end_when_their_time_has_come(store):
         [1],
         "quarantine",
     )
-    assert store.erase_expired(NOW, "quarantine") == 0
+    assert Retention(store).erase(NOW) == 0
     assert store.size == 4
 
 

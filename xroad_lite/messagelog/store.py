@@ -185,10 +185,10 @@ class Store(Database):
     def body(self, index: int) -> tuple[bytes, bytes] | None:
         """Salt and body of the message at ``index``; None when erased or never kept.
 
-        Whoever deletes its row in ``xl_bodies`` erases it, from the archive too.
+        Whoever empties its row in ``xl_bodies`` erases it (``Retention``), from the archive too.
         """
         rows = self.query("SELECT salt, body FROM xl_bodies WHERE idx = ?", (index,))
-        if not rows:
+        if not rows or not rows[0][0]:
             return None
         salt, body = rows[0]
         archived = None if body or self._is_here(index) else self._archive.body(index, salt)
@@ -196,17 +196,6 @@ class Store(Database):
 
     def _is_here(self, index: int) -> bool:
         return bool(self.query("SELECT 1 FROM xl_entries WHERE idx = ?", (index,)))
-
-    def erase_expired(self, now: float, rule: str) -> int:
-        """Erase the bodies whose time has come, and log that; gives how many."""
-        with self._scope:
-            due = "keep_until IS NOT NULL AND keep_until <= ? ORDER BY idx LIMIT 1000"
-            rows = self.query(f"SELECT idx FROM xl_bodies WHERE {due}", (now,))  # noqa: S608
-            indexes = [row[0] for row in rows]
-            if indexes:
-                self.many("DELETE FROM xl_bodies WHERE idx = ?", [(one,) for one in indexes])
-                self.append(entries.erasure(now, indexes, rule))
-        return len(indexes)
 
     def read_hash(self, position: int) -> bytes:
         """The tree hash at a position of ``merkle.position``."""

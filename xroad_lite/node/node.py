@@ -32,6 +32,7 @@ from xroad_lite.exchange import (
 )
 from xroad_lite.identifiers import MessageType, SubsystemId, new_message_id
 from xroad_lite.messagelog import Store
+from xroad_lite.messagelog.retention import Retention
 from xroad_lite.node.answers import answer_error, read_answer, refusal
 from xroad_lite.node.courier import Courier
 from xroad_lite.node.desk import Desk
@@ -49,6 +50,7 @@ from xroad_lite.node.settings import Settings
 from xroad_lite.node.terms import Terms
 from xroad_lite.registry import Snapshot
 from xroad_lite.registry.models import Maintenance
+from xroad_lite.registry.pseudonyms import pseudonyms_of
 from xroad_lite.transports import REPLIES, open_transport
 
 _H = TypeVar("_H", bound=Handler)
@@ -427,6 +429,12 @@ class Node:
         """Seal, log and queue ready messages, inside the open transaction."""
         return self._sender.write(ready, self.now())
 
+    def _names(self, code: str) -> set[str]:
+        """What stands for a person in seals: the code itself, and each agreement's pseudonym."""
+        current = self._registry.current
+        agreements = {current.agreement_iri(one): one for one in current.agreements}
+        return {code, *pseudonyms_of(code, agreements, self._holder).values()}
+
     # the rest
 
     def _add(
@@ -518,7 +526,9 @@ class Node:
 
     def _purge(self, now: float) -> None:
         """Erase and forget what has had its time."""
-        self.store.erase_expired(now, "quarantine")
+        retention = Retention(self.store, self._names)
+        retention.erase(now)
+        retention.settle()
         self._sender.drop_expired(now)
         self._sender.receipts.look_again()
         oldest = now - times.duration(self._registry.current.instance.max_age) - _DAY

@@ -26,6 +26,7 @@ from xroad_lite.exchange import (
 )
 from xroad_lite.keys import base64url
 from xroad_lite.messagelog import Inbox, Store, entries
+from xroad_lite.messagelog.retention import QUARANTINE, Rule, kept_until
 from xroad_lite.node.registries import Registries
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.terms import Terms
@@ -242,7 +243,7 @@ class Receiver:
     def _accept(self, found: Judgement, now: float) -> None:
         assert found.opened is not None
         attributes = found.attributes
-        index = self._append(found, now, None)
+        index = self._append(found, now)
         missing = self._store.note_sequence(entries.IN, attributes.source, int(attributes.sequence))
         if missing:
             self._store.count("sequence.missing", missing)
@@ -283,7 +284,7 @@ class Receiver:
             self._store.count("quarantine.full")
             self._keep_unproven(found, now)
             return
-        index = self._append(found, now, now + _QUARANTINE_SECONDS if quarantined else None)
+        index = self._append(found, now, quarantined=quarantined)
         self._sender.receipts.received(found, index)
         if found.operation == REQUEST or check == 5:
             self._refuse(found)
@@ -299,14 +300,12 @@ class Receiver:
 
     def _quarantine_has_room(self, size: int) -> bool:
         """Whether body and seal still fit: anybody with a key of her own can fill a log."""
-        rows = self._store.query(
-            "SELECT coalesce(sum(length(body) + ?), 0) FROM xl_bodies WHERE keep_until IS NOT NULL",
-            (MAX_SEAL_BYTES,),
-        )
-        return int(rows[0][0]) + size + MAX_SEAL_BYTES <= _QUARANTINE_BYTES
+        held = self._sender.retention.quarantined_bytes(MAX_SEAL_BYTES)
+        return held + size + MAX_SEAL_BYTES <= _QUARANTINE_BYTES
 
-    def _append(self, found: Judgement, now: float, keep_until: float | None) -> int:
+    def _append(self, found: Judgement, now: float, *, quarantined: bool = False) -> int:
         assert found.opened is not None
+        kept = (now + _QUARANTINE_SECONDS, Rule(QUARANTINE)) if quarantined else _kept(found, now)
         leaf = entries.message(
             entries.IN,
             now,
@@ -317,15 +316,18 @@ class Receiver:
             reads=found.reads,
             received=_received(found),
         )
-        return self._store.append_message(
+        index = self._store.append_message(
             leaf,
             found.opened,
             direction=entries.IN,
             salt=found.salt,
             body=found.body,
             result=found.verdict.outcome.value,
-            keep_until=keep_until,
+            keep_until=None if kept is None else kept[0],
         )
+        if kept is not None:
+            self._sender.retention.keep(index, kept[1])
+        return index
 
     def _keep_unproven(self, found: Judgement, now: float) -> None:
         while self._unproven and self._unproven[0] < now - _UNPROVEN_SECONDS:
@@ -342,6 +344,15 @@ class Receiver:
             verdict=found.verdict.to_json(),
         )
         self._store.append(leaf)
+
+
+def _kept(found: Judgement, now: float) -> tuple[float, Rule] | None:
+    """Until when its agreement has the body kept, and that rule; receipts are kept for ever."""
+    agreement = found.agreement
+    if agreement is None or agreement.retention is None or found.operation == RECEIPT:
+        return None
+    rule = Rule.of_agreement(agreement.retention, found.attributes.agreement)
+    return kept_until(now, agreement.retention), rule
 
 
 def _received(found: Judgement) -> str | None:

@@ -13,6 +13,7 @@ from xroad_lite.errors import TransportError
 from xroad_lite.exchange import OpenRequest, Ready, check_ready, seal_ready
 from xroad_lite.keys import Signer
 from xroad_lite.messagelog import Outbox, Outgoing, Store, entries
+from xroad_lite.messagelog.retention import Retention, Rule, kept_until
 from xroad_lite.node.receipts import Receipts
 from xroad_lite.policy import RECEIPT, REPLY, REQUEST
 from xroad_lite.transports import REPLIES, Outcome, Parcel, Transport
@@ -40,6 +41,8 @@ class Sender:
         self._max_body = max_body
         self.outbox = Outbox(store)
         self.receipts = Receipts(store)
+        self.retention = Retention(store)
+        self.retention.create()
         self._in_flight: dict[int, Outgoing] = {}
         self._flying: dict[int, int] = {}
         """Body bytes of what is on the way, by log entry."""
@@ -83,9 +86,17 @@ class Sender:
         leaf = entries.message(
             entries.OUT, now, sealed.opened, registry=ready.attributes["registry"]
         )
+        kept = ready.retention
         index = self._store.append_message(
-            leaf, sealed.opened, direction=entries.OUT, salt=sealed.salt, body=sealed.body
+            leaf,
+            sealed.opened,
+            direction=entries.OUT,
+            salt=sealed.salt,
+            body=sealed.body,
+            keep_until=None if kept is None else kept_until(now, kept),
         )
+        if kept is not None:
+            self.retention.keep(index, Rule.of_agreement(kept, ready.attributes["agreement"]))
         self._queue(ready, sealed, index)
         self.receipts.sent(ready, sealed, index)
         return index
@@ -121,7 +132,7 @@ class Sender:
         rows = self._store.query(
             "SELECT idx FROM xl_replies WHERE source = ? AND id = ?", (source, message_id)
         )
-        if rows:
+        if rows and self._store.body(rows[0][0]) is not None:  # else its retention has passed
             self.outbox.add(rows[0][0], source, REPLIES)
             self._sent_up_to = min(self._sent_up_to, rows[0][0] - 1)
         return bool(rows)

@@ -48,6 +48,16 @@ def start(store: Store) -> int:
     return max((one.end for one in segments(store)), default=0)
 
 
+def sizes(store: Store, first: int) -> Iterator[int]:
+    """Bytes of leaf and body of each entry that lies in the log, from ``first`` on."""
+    sql = (
+        "SELECT length(leaf) + coalesce(length(body), 0) FROM xl_entries LEFT JOIN xl_bodies"
+        " USING (idx) WHERE idx >= ? AND idx < ? ORDER BY idx"
+    )
+    for at in range(first, store.size, _AT_ONCE):
+        yield from (row[0] for row in store.query(sql, (at, at + _AT_ONCE)))
+
+
 def archive(
     store: Store,
     folder: Path,
@@ -111,7 +121,7 @@ def _hashes(store: Store, leaves: Sequence[tuple[int, bytes]]) -> list[tuple[int
 
 
 def _bodies(store: Store, leaves: dict[int, bytes]) -> list[tuple[int, bytes]]:
-    sql = "SELECT idx, salt, body FROM xl_bodies WHERE idx >= ? AND idx <= ?"
+    sql = "SELECT idx, salt, body FROM xl_bodies WHERE idx >= ? AND idx <= ? AND salt <> x''"
     rows = store.query(sql, (min(leaves), max(leaves)))
     return [(index, files.sealed(salt, leaves[index], body)) for index, salt, body in rows]
 

@@ -53,7 +53,7 @@ def statistics(store: Store, index: Index) -> Statistics:
         refusals=_grouped(index, "code"),
         types=_named(index, "type"),
         parties=_named(index, "peer"),
-        bodies=int(store.query("SELECT count(*) FROM xl_bodies")[0][0]),
+        bodies=int(store.query("SELECT count(*) FROM xl_bodies WHERE salt <> x''")[0][0]),
         segments=len(moved),
         archived=sum(one.end - one.first for one in moved),
         bytes=_bytes(store, index),
