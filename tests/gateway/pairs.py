@@ -132,7 +132,9 @@ def instance(folder: Path) -> DevelopmentInstance:
     listed = {"echo": every(), "gone": every(), "some": [{"method": "GET", "path": "/allowed/*"}]}
     listed |= {"öäå": every(), "described": every()}
     made.add_agreement("calls", types=["xroad.rest-request"], endpoints=listed, **asks, **shared)
-    made.add_agreement("persons", types=["citizens.person-query"], **asks, **shared)
+    made.add_agreement(
+        "persons", types=["citizens.person-query", "citizens.person"], **asks, **shared
+    )
     made.add_agreement(
         "births",
         provider=HEALTH,
@@ -152,7 +154,8 @@ def _services() -> list[dict[str, Any]]:
     closed = {"code": "closed", "endpoints": every()}
     query = {"request": "citizens.person-query", "response": "citizens.person"}
     described = {"code": "described", "endpoints": every(), "openapi": "services/described.yaml"}
-    return [*rest.values(), closed, described, {"code": "person-by-code", **query}]
+    correct = {"code": "correct", "request": "citizens.person", "response": "citizens.person"}
+    return [*rest.values(), closed, described, {"code": "person-by-code", **query}, correct]
 
 
 def _now() -> float:

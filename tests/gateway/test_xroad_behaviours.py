@@ -398,7 +398,7 @@ def test_list_methods(two: Pair) -> None:
     """All services with their endpoints, in the form of the real ones."""
     services = two.call("listMethods").json()["service"]
     by_code = {one["service_code"]: one for one in services}
-    assert set(by_code) == {"echo", "gone", "some", "öäå", "closed", "described", "person-by-code"}
+    assert {"echo", "gone", "some", "öäå", "closed", "described", "person-by-code"} < set(by_code)
     assert by_code["some"] == {
         "member_class": "GOV",
         "member_code": "CIVIL",

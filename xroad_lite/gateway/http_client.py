@@ -219,6 +219,8 @@ class _Connection(asyncio.Protocol):
     # llhttp's callbacks
 
     def on_message_begin(self) -> None:
+        if self._waiting is None or self._waiting.done():
+            raise GarbageError("an answer that nobody asked for")
         self._headers = []
 
     def on_status(self, status: bytes) -> None:

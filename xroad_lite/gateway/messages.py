@@ -126,7 +126,7 @@ class Messages:
         wait = _number(request, "wait", 0.0, MAX_WAIT)
         limit = int(_number(request, "limit", 10, MAX_LIMIT))
         messages = await self._taken(request, node, type_, limit, wait)
-        shown = [await _in_terms(node, one, reads) for one in messages]
+        shown = await _in_terms(node, messages, reads)
         if not shown:
             return Response(status_code=204, headers={"Cache-Control": "no-store"})
         return _json({"messages": shown})
@@ -150,10 +150,13 @@ class Messages:
                 if await request.is_disconnected():
                     return
                 yield b": still here\n\n"
-            for message in messages:
-                shown = await _in_terms(node, message, reads)
-                data = strict_json.dumps(shown)
-                yield b"id: %d\nevent: %b\ndata: %b\n\n" % (message.entry, type_.encode(), data)
+            try:
+                shown = await _in_terms(node, messages, reads)
+            except ProblemError as problem:
+                yield _event("problem", {"code": problem.code, "detail": problem.detail})
+                return
+            for one in shown:
+                yield _event(type_, one)
 
     async def _reading(self, request: Request) -> tuple[NodeAtWork, str, str | None]:
         node, type_ = self._node(request), _type(request)
@@ -165,6 +168,8 @@ class Messages:
                 f"no agreement lets {node.name} receive {type_}, and no service is asked by it",
                 hint="ask the steward for an agreement, or check the message type",
             )
+        if reads is not None:
+            await asyncio.wrap_future(node.desk.check_reads(reads))
         await asyncio.to_thread(node.desk.hold, type_)
         return node, type_, reads
 
@@ -245,15 +250,31 @@ async def _gone(request: Request) -> None:
         pass
 
 
-async def _in_terms(node: NodeAtWork, message: Message, reads: str | None) -> dict[str, Any]:
-    """A message with its handle; one that cannot be read as wanted goes back, and is an error."""
+async def _in_terms(
+    node: NodeAtWork, messages: list[Message], reads: str | None
+) -> list[dict[str, Any]]:
+    """Messages with their handles; if one cannot be read as wanted, all go back."""
+    try:
+        return [await _one_in_terms(node, message, reads) for message in messages]
+    except BaseException:
+        for message in messages:
+            node.desk.give_back(message.entry)
+        raise
+
+
+async def _one_in_terms(node: NodeAtWork, message: Message, reads: str | None) -> dict[str, Any]:
     body, losses = message.body, message.losses
     if reads is not None:
         try:
             found = await asyncio.wrap_future(node.desk.read_as(message.entry, reads))
-        except SemanticsError:
-            await asyncio.wrap_future(node.desk.give_back(message.entry))
-            raise
+        except SemanticsError as error:
+            raise ProblemError(
+                406,
+                error.code,
+                error.message,
+                hint="read it without Accept-Profile, then reject it or ask its sender",
+                entry=message.entry,
+            ) from None
         body, losses = found.reading, found.losses
     return {
         "entry": message.entry,
@@ -266,6 +287,12 @@ def _shown(message: Message, body: Any, losses: Any) -> dict[str, Any]:
     """A message as a CloudEvent in JSON, and what reading it in other terms has lost."""
     lost = [{"path": one.path, "kind": one.kind, "detail": one.detail} for one in losses]
     return {"message": {**message.attributes.to_dict(), "data": body}, "losses": lost}
+
+
+def _event(name: str, value: dict[str, Any]) -> bytes:
+    """A server-sent event; strict JSON has no line feed outside of texts, where it is escaped."""
+    head = f"id: {value['entry']}\n" if "entry" in value else ""
+    return f"{head}event: {name}\ndata: ".encode() + strict_json.dumps(value) + b"\n\n"
 
 
 def _said(request: Request) -> dict[str, str | None]:

@@ -208,8 +208,12 @@ class Desk:
 
         return self._soon(work, False)
 
-    def do(self, work: Callable[[float], T]) -> Future[T]:
-        """Anything else that needs the node's thread; it gets the time, and changes nothing."""
+    def check_reads(self, reads: str) -> Future[None]:
+        """``ConfigurationError`` ``config.reads`` if the registry has no such terms to read in."""
+
+        def work(_: float) -> None:
+            self._terms.target(reads)
+
         return self._soon(work, False)
 
     def _soon(self, work: Callable[[float], T], durable: bool = True) -> Future[T]:
