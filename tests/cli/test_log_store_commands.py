@@ -74,6 +74,7 @@ def test_stats_count(path):
 
 def test_months_that_are_over_move_to_the_archive(path):
     """Told first, moved with --apply; the log is as it was, and the list says where they lie."""
+    assert asked(path, "archive", "--megabytes", 1)["closed"] == []
     told = asked(path, "archive")
     assert told["closed"][0] == {"first": 0, "end": 1}
     assert told["segments"] == []

@@ -23,8 +23,9 @@ def archive(
     to: Annotated[
         Path | None, typer.Option(help='The folder; "archive" beside the log if left out.')
     ] = None,
-    entries: Annotated[
-        int | None, typer.Option(help="Entries in a segment; whole months if left out.", min=1)
+    entries: Annotated[int | None, typer.Option(help="Entries in a segment.", min=1)] = None,
+    megabytes: Annotated[
+        int | None, typer.Option(help="Or its size. Without either, whole months.", min=1)
     ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="The checkpoint that seals; else the log's newest.")
@@ -44,7 +45,7 @@ def archive(
     from xroad_lite.messagelog.archive.segments import segments
 
     store = Store(log_file(node, log), readonly=not apply)
-    ends = _ends(store, entries)
+    ends = _ends(store, entries, megabytes)
     note = _checkpoint(store, checkpoint)
     folder = to or store.path.parent / "archive"
     if apply:
@@ -83,14 +84,15 @@ def archive(
     output.give(value, lambda: _people(value, folder))
 
 
-def _ends(store: Any, entries: int | None) -> list[int]:
-    from xroad_lite.messagelog.archive import moving
-    from xroad_lite.messagelog.archive.segments import ends_by_entries, ends_by_month
+def _ends(store: Any, entries: int | None, megabytes: int | None) -> list[int]:
+    from xroad_lite.messagelog.archive import moving, segments
 
     first = moving.start(store)
     if entries is not None:
-        return ends_by_entries(first, store.size, entries)
-    return ends_by_month(first, store.size, lambda index: store.entry(index).at)
+        return segments.ends_by_entries(first, store.size, entries)
+    if megabytes is not None:
+        return segments.ends_by_bytes(first, moving.sizes(store, first), megabytes * 1_048_576)
+    return segments.ends_by_month(first, store.size, lambda index: store.entry(index).at)
 
 
 def _checkpoint(store: Any, file: Path | None) -> Any:

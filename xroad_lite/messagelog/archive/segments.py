@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -45,6 +45,17 @@ def segments(database: Database) -> list[Segment]:
 def ends_by_entries(first: int, size: int, count: int) -> list[int]:
     """Where full segments of ``count`` entries end, from ``first`` on."""
     return list(range(first + count, size + 1, count))
+
+
+def ends_by_bytes(first: int, sizes: Iterable[int], limit: int) -> list[int]:
+    """Where segments end that hold just ``limit`` bytes or more; ``sizes`` begin at ``first``."""
+    ends, held = [], 0
+    for end, size in enumerate(sizes, first + 1):
+        held += size
+        if held >= limit:
+            ends.append(end)
+            held = 0
+    return ends
 
 
 def ends_by_month(first: int, size: int, time_of: Callable[[int], float]) -> list[int]:

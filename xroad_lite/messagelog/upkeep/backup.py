@@ -51,7 +51,11 @@ def backup(log: Path, folder: Path, progress: Progress | None = None) -> Backup:
     folder.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)
-    copy_file(log, part, progress or (lambda *_: None))
+    try:
+        copy_file(log, part, progress or (lambda *_: None))
+    except LogError:
+        part.unlink(missing_ok=True)
+        raise
     part.replace(file)
     store = Store(file, readonly=True)
     try:
