@@ -1,6 +1,7 @@
 """Schema documents by the names that references use, parsed when asked for; does not read folders.
 
-A registry holds thousands of schemas, and one schema refers to a few: the others stay bytes.
+A registry holds thousands of schemas, and one schema refers to a few: the others stay bytes. What
+is read, or is refused, is read once for all that refer to it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import Any
 from urllib.parse import urldefrag, urljoin
 
 from xroad_lite.errors import RegistryError
+
+MAX_DEPTH = 64
+"""How long a line of schemas may be in which each needs the text of the one before."""
 
 
 class SchemaResources(Mapping[str, Any]):
@@ -21,7 +25,12 @@ class SchemaResources(Mapping[str, Any]):
         self._names = dict.fromkeys(names)
         self._read = read
         self._documents: dict[str, Any] = {}
-        self._reading: set[str] = set()
+        self._refused: dict[str, RegistryError] = {}
+        self._reading: dict[str, int] = {}
+        """Those being read, each with the length of the longest line behind it so far."""
+        self._lengths: dict[str, int] = {}
+        self.walked: dict[tuple[str, int], Any] = {}
+        """See ``schema.references.Shared``."""
         self._addresses: dict[str, str] | None = None
 
     def __getitem__(self, key: str) -> Any:
@@ -30,6 +39,9 @@ class SchemaResources(Mapping[str, Any]):
             raise KeyError(key)
         if name not in self._documents:
             self._documents[name] = self._read_once(name)
+        if self._reading:
+            asking = next(reversed(self._reading))
+            self._reading[asking] = max(self._reading[asking], self._lengths[name])
         return self._documents[name]
 
     def by_own_address(self, address: str) -> Any:
@@ -61,13 +73,26 @@ class SchemaResources(Mapping[str, Any]):
         return self[name]
 
     def _read_once(self, name: str) -> Any:
+        if name in self._refused:
+            raise self._refused[name]
         if name in self._reading:
             raise RegistryError("registry.reference", f"{name} refers to itself by others")
-        self._reading.add(name)
+        if len(self._reading) > MAX_DEPTH:
+            raise _TooLongError(name)
+        self._reading[name] = 0
         try:
-            return self._read(name)
+            document = self._read(name)
+            self._lengths[name] = length = self._reading[name] + 1
+            if length > MAX_DEPTH:
+                self._refused[name] = _TooLongError(name)
+                raise self._refused[name]
+            return document
+        except RegistryError as error:
+            if not isinstance(error, _TooLongError) or len(self._reading) == 1:
+                self._refused[name] = error  # of those between, the line may be short enough
+            raise
         finally:
-            self._reading.discard(name)
+            del self._reading[name]
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and key.removeprefix(self._prefix) in self._names
@@ -77,6 +102,18 @@ class SchemaResources(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class _TooLongError(RegistryError):
+    """A line of schemas of which each needs the next one's text, that does not seem to end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "registry.reference",
+            f"{name} stands in a line of more than {MAX_DEPTH} schemas of which each needs the "
+            "text of the next",
+            hint="put what belongs together into one schema",
+        )
 
 
 def _joined(base: str, address: str) -> str:

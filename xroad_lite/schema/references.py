@@ -16,6 +16,8 @@ from xroad_lite.schema.dialects import NAMES, draft_of
 from xroad_lite.schema.limits import MAX_VALUES, check_size
 from xroad_lite.schema.pointers import parsed
 
+MAX_FILES = 128
+"""How many other files one schema may refer to, by itself and by those."""
 BASE = "https://registry.invalid/"
 """The base of documents without ``$id``: keys of resources that are paths are relative to it."""
 
@@ -87,6 +89,24 @@ class Place(NamedTuple):
                         yield keyword, name, self.within(item)
 
 
+class File(NamedTuple):
+    """One file, walked once: its root, its size, and what its schemas are called."""
+
+    root: Place
+    values: int
+    patterns: int
+    named: tuple[tuple[str, str, Place], ...]
+    """Keyword, name and schema of each ``$id``, ``$anchor`` and ``$dynamicAnchor``."""
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """Files that many schemas refer to: each is walked once for all of them."""
+
+    walked: dict[tuple[str, int], File]
+    """By address, and the draft that it is of if it does not say."""
+
+
 @dataclass(slots=True)
 class Documents:
     """A schema document and the other registry files that it may refer to, loaded when needed."""
@@ -111,49 +131,46 @@ class Documents:
         return self.files[""]
 
     def _load(self, uri: str, document: Any) -> Place:
-        self._values += check_size(document)
+        otherwise = self.files[""].draft if "" in self.files else 2020
+        file = self._walked(uri, document, otherwise)
+        self._values += file.values
         if self._values > MAX_VALUES:
             raise SchemaError(
                 "schema.too_large",
                 f"the schema and what it refers to hold more than {MAX_VALUES:,} values",
             )
-        otherwise = self.files[""].draft if "" in self.files else 2020
-        draft = draft_of(document, self._resource, otherwise)
-        place = Place(None, uri, draft).within(document)
-        self.loaded[uri] = place
-        pending = [place]
-        while pending:
-            here = pending.pop()
-            self._register(here)
-            pending.extend(below for _, _, below in here.subschemas())
+        self.patterns += file.patterns
+        self.loaded[uri] = file.root
+        for keyword, name, place in file.named:
+            self._register(keyword, name, place)
         self._load_metaschema(document)
-        return place
+        return file.root
+
+    def _walked(self, uri: str, document: Any, otherwise: int) -> File:
+        if uri == BASE or not isinstance(self.resources, Shared):
+            return _walk(uri, document, draft_of(document, self._resource, otherwise))
+        key = (uri, otherwise)
+        if key not in self.resources.walked:
+            draft = draft_of(document, self._resource, otherwise)
+            self.resources.walked[key] = _walk(uri, document, draft)
+        return self.resources.walked[key]
 
     def _load_metaschema(self, document: Any) -> None:
         name = document.get("$schema") if isinstance(document, dict) else None
         if isinstance(name, str) and name.removesuffix("#") not in NAMES:
             self._document(urldefrag(name).url, name)
 
-    def _register(self, place: Place) -> None:
-        schema = place.schema
-        if not isinstance(schema, dict):
-            return
-        self.patterns += "pattern" in schema
-        if isinstance(named := schema.get("patternProperties"), dict):
-            self.patterns += len(named)
-        if "$id" in schema and isinstance(schema["$id"], str):
+    def _register(self, keyword: str, name: str, place: Place) -> None:
+        if keyword == "$id":
             self.loaded.setdefault(place.base, place)
-            if place.draft == 7 and schema["$id"].startswith("#"):
-                self._anchors.setdefault(place.base + schema["$id"], place)
-        for keyword in ("$anchor", "$dynamicAnchor") if place.draft == 2020 else ():
-            if isinstance(name := schema.get(keyword), str):
-                if f"{place.base}#{name}" in self._anchors and keyword == "$anchor":
-                    raise SchemaError(
-                        "schema.duplicate_name", f"the $anchor {name[:80]!r} stands twice"
-                    )
-                self._anchors.setdefault(f"{place.base}#{name}", place)
-                if keyword == "$dynamicAnchor":
-                    self._dynamic.setdefault(name, []).append(place)
+            if place.draft == 7 and name.startswith("#"):
+                self._anchors.setdefault(place.base + name, place)
+            return
+        if f"{place.base}#{name}" in self._anchors and keyword == "$anchor":
+            raise SchemaError("schema.duplicate_name", f"the $anchor {name[:80]!r} stands twice")
+        self._anchors.setdefault(f"{place.base}#{name}", place)
+        if keyword == "$dynamicAnchor":
+            self._dynamic.setdefault(name, []).append(place)
 
     def resolve(self, place: Place, reference: str) -> Place:
         """What a ``$ref`` at a place names; ``SchemaError`` where no file given here has it."""
@@ -200,11 +217,67 @@ class Documents:
         if uri in self.loaded:
             return self.loaded[uri]
         if (resource := self._resource(uri)) is not None:
+            if len(self.files) > MAX_FILES:
+                raise too_many_files()
             self.files[uri] = self._load(uri, resource)
             return self.files[uri]
         if (standard := _metaschema(uri)) is not None:
             return self._load(uri, standard)
         raise unresolved(reference, "no file of the registry has that address")
+
+
+def addresses(document: Any, uri: str) -> set[str]:
+    """The addresses of other files that a file refers to; ``uri`` is its own.
+
+    ``SchemaError`` for a document that is too large, or an address that is none.
+    """
+    root = Place(None, uri, draft_of(document, lambda _: None, 2020)).within(document)
+    check_size(document)
+    found: set[str] = set()
+    for place in _places(root):
+        for keyword in ("$ref", "$dynamicRef"):
+            reference = place.keywords().get(keyword)
+            if isinstance(reference, str) and not reference.startswith("#"):
+                found.add(address(place.base, reference))
+    return found - {uri, root.base}
+
+
+def too_many_files() -> SchemaError:
+    """The error for a schema that reaches more files than anything useful does."""
+    return SchemaError(
+        "schema.too_many_files",
+        f"the schema refers to more than {MAX_FILES} other files, by itself and by those",
+        hint="put what belongs together into one file, below $defs",
+    )
+
+
+def _places(root: Place) -> Iterator[Place]:
+    pending = [root]
+    while pending:
+        here = pending.pop()
+        yield here
+        pending.extend(below for _, _, below in here.subschemas())
+
+
+def _walk(uri: str, document: Any, draft: int) -> File:
+    values, patterns = check_size(document), 0
+    root = Place(None, uri, draft).within(document)
+    named: list[tuple[str, str, Place]] = []
+    for here in _places(root):
+        schema = here.schema
+        if isinstance(schema, dict):
+            patterns += "pattern" in schema
+            if isinstance(below := schema.get("patternProperties"), dict):
+                patterns += len(below)
+            named += [(word, name, here) for word, name in _names(schema, here.draft)]
+    return File(root, values, patterns, tuple(named))
+
+
+def _names(schema: Mapping[str, Any], draft: int) -> Iterator[tuple[str, str]]:
+    for keyword in ("$id", "$anchor", "$dynamicAnchor"):
+        name = schema.get(keyword)
+        if isinstance(name, str) and (draft == 2020 or keyword == "$id"):
+            yield keyword, name
 
 
 def referred(documents: Documents, place: Place, keyword: str = "$ref") -> Place | None:

@@ -14,12 +14,14 @@ from xroad_lite.registry.yaml_values import Path
 from xroad_lite.schema import compile_schema
 from xroad_lite.schema.evolution.modes import MODES
 from xroad_lite.schema.pointers import parsed
+from xroad_lite.schema.references import MAX_FILES, addresses, too_many_files
 from xroad_lite.stewardship.checking import layout
 from xroad_lite.stewardship.checking.findings import Finding
 from xroad_lite.stewardship.checking.reading import ENDINGS, Reading, version_file
 from xroad_lite.stewardship.checking.wording import check_named
 from xroad_lite.transports import REPLIES
 
+_REFERS: Final = re.compile(rb"""["']\$(?:ref|dynamicRef)["']\s*:\s*["'](?!#)""")
 _POINTER: Final = re.compile(r" at (/[^\s:,]*)")
 _REFERENCE: Final = re.compile(r"the reference '([^']+)'")
 
@@ -80,8 +82,47 @@ def _version_entry(
             yield Finding(path, "registry.reference", f"{message}expected {subject.kind}", at=at)
 
 
+class _Reach:
+    """How many other files each schema refers to, counted before any of them is compiled.
+
+    So a line of thousands of schemas, each referring to the one before, is refused at once.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._steps: dict[str, tuple[str, ...]] = {}
+
+    def is_far(self, name: str) -> bool:
+        """Whether a JSON schema, named as ``citizens/birth/2``, reaches too many files."""
+        met = {name}
+        pending = [name]
+        while pending and len(met) <= MAX_FILES + 1:
+            fresh = [one for one in self._steps_of(pending.pop()) if one not in met]
+            met.update(fresh)
+            pending += fresh
+        return len(met) > MAX_FILES + 1
+
+    def _steps_of(self, name: str) -> tuple[str, ...]:
+        if name not in self._steps:
+            self._steps[name] = tuple(self._read(name))
+        return self._steps[name]
+
+    def _read(self, name: str) -> Iterator[str]:
+        data = self._reading.files.get(f"schemas/{name}.json", b"")
+        if _REFERS.search(data) is None:
+            return
+        resources, prefix = self._reading.resources["json"], f"{self._reading.base}schemas/"
+        try:
+            for one in addresses(resources[name], f"{prefix}{name}"):
+                if one in resources:
+                    yield one.removeprefix(prefix)
+        except XRoadError:
+            return  # told where it is compiled
+
+
 def check_versions(reading: Reading) -> Iterator[Finding]:
     """Each schema file: that it is listed, and that it compiles."""
+    reach = _Reach(reading)
     for path in sorted(reading.files):
         match = layout.VERSION.fullmatch(path)
         if match is None or path in reading.faulty:
@@ -99,6 +140,11 @@ def check_versions(reading: Reading) -> Iterator[Finding]:
             continue
         resources = reading.resources[subject.kind]
         name = f"{match[1]}/{match[2]}/{match[3]}"
+        if subject.kind == "json" and reach.is_far(name):
+            reading.broken.add(path)
+            error = too_many_files()
+            yield Finding(path, error.code, error.message, hint=error.hint)
+            continue
         for finding in _compiles(path, name, subject.kind, resources):
             reading.broken.add(path)
             if not _is_of_another(finding, reading.files[path]):
