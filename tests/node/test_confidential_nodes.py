@@ -142,10 +142,10 @@ def test_who_takes_it_from_the_bus_reads_nothing(two: TwoAgencies) -> None:
 
 def test_a_missing_key_holds_messages_until_it_is_there(two: TwoAgencies, reopen) -> None:
     """Undecided, nothing lost, in order; the operator puts the key back, and no restart is due."""
-    heard = []
+    heard, told = [], []
     key = two.instance.node_folder(CIVIL) / "encryption.pem"
     kept = key.rename(key.with_name("elsewhere"))
-    civil = reopen()
+    civil = reopen(talk=told.append)
     civil.subscribe("health.birth")(lambda message: heard.append(message.subject))
     for number in range(3):
         two.health.publish("health.birth", SPOKEN, subject=f"s-{number}")
@@ -153,6 +153,9 @@ def test_a_missing_key_holds_messages_until_it_is_there(two: TwoAgencies, reopen
         two.health.step()
         civil.step()
     assert (heard, civil.status()["undecided"]) == ([], 3)
+    two.clock.turn(6)
+    civil.step()
+    assert ["which is not here" in one for one in told] == [True]
     kept.rename(key)
     for _ in range(5):
         two.clock.turn(6)
@@ -160,6 +163,8 @@ def test_a_missing_key_holds_messages_until_it_is_there(two: TwoAgencies, reopen
             pass
     assert heard == ["s-0", "s-1", "s-2"]
     assert civil.status()["undecided"] == 0
+    assert len(told) == 2
+    assert "well again" in told[1]
 
 
 def test_a_key_taken_away_from_what_was_accepted_stops_its_handling_alone(

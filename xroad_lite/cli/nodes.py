@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from xroad_lite import strict_json
+from xroad_lite import strict_json, times
 from xroad_lite.cli import options, output
 from xroad_lite.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from xroad_lite.messagelog import Store
 
 _Body = Annotated[str, typer.Argument(help="A JSON file with the body, or - for standard input.")]
 _Purpose = Annotated[
@@ -27,7 +30,8 @@ def send(
     body: _Body,
     node: options.NodeFolder = Path(),
     subject: Annotated[
-        str | None, typer.Option(help="Whose order it belongs to; a pseudonym, never a name.")
+        str | None,
+        typer.Option(help="Whose order it belongs to; sealed as a pseudonym if personal."),
     ] = None,
     purpose: _Purpose = None,
     wait: Annotated[
@@ -110,6 +114,7 @@ def status(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
         "inbox": len(inbox),
         "undecided": inbox.undecided_count(),
         "dead": len(inbox.dead_letters()),
+        "receipts": _receipts(store, settings.receipt_within),
         "counters": store.counters(),
         "running": strict_json.loads((store.meta(STATUS) or "null").encode()),
     }
@@ -122,6 +127,15 @@ def status(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
         output.out.print(made)
 
     output.give(found, people)
+
+
+def _receipts(store: Store, within: float) -> dict[str, Any]:
+    """How many receipts are owed, awaited and missing; the oldest missing as a time."""
+    from xroad_lite.messagelog.receipts import ReceiptTables
+
+    found = ReceiptTables(store).status(time.time() - within)
+    oldest = found["oldest_missing"]
+    return found | {"oldest_missing": None if oldest is None else times.to_text(oldest)}
 
 
 def _lines(name: str, value: Any) -> list[tuple[str, str]]:

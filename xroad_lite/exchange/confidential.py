@@ -7,10 +7,11 @@ hold keys: a ``Holder`` opens bodies.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from xroad_lite.encryption import BODY, Encrypted, PublicKey, encrypt_body, parties_of
-from xroad_lite.errors import EncryptionError, PolicyError, RefusedError, XRoadError
-from xroad_lite.exchange.judgement import Judgement
+from xroad_lite.errors import EncryptionError, PolicyError, RefusedError
+from xroad_lite.exchange.judgement import Judgement, Verdict
 from xroad_lite.registry import Agreement, Snapshot
 
 
@@ -103,12 +104,12 @@ def _listed(found: Judgement) -> bool:
     return any(one is not None and one.lists_encryption_key(kid) for one in parties for kid in kids)
 
 
-def veiled(found: Judgement, error: XRoadError) -> XRoadError:
-    """The error without its words, where they may repeat what a confidential body says."""
-    if found.attributes.datacommit is None:
-        return error
-    return XRoadError(
-        error.code,
-        "the body is confidential: what is wrong with it stays out of the log",
+def veiled(found: Judgement, verdict: Verdict) -> Verdict:
+    """The verdict without its words, where they may repeat what a confidential body says."""
+    if found.plain is None or found.attributes.datacommit is None:
+        return verdict
+    return replace(
+        verdict,
+        message="the body is confidential: what is wrong with it stays out of the log",
         hint="see the body with: xroad-lite log show ENTRY",
     )

@@ -26,7 +26,7 @@ def receive(token: bytes, salt: bytes, body: bytes, node: Receiving) -> Judgemen
         try:
             check(found)
         except XRoadError as error:
-            found.verdict = _stopped(found, place, error)
+            found.verdict = veiled(found, _stopped(found, place, error))
             break
     return found
 
@@ -36,8 +36,6 @@ def _stopped(found: Judgement, place: int, stop: XRoadError) -> Verdict:
     results[place] = _result(stop)
     if found.opened is not None and not found.proven:
         stop = _try_signature(found, results, stop)
-    if found.plain is not None:
-        stop = veiled(found, stop)
     return _verdict(results, stop)
 
 

@@ -62,11 +62,11 @@ class Effects:
         """Publish to every subsystem that an agreement in force lets have it.
 
         ``body`` is a value valid under the newest schema of ``type``; ``subject`` says whose order
-        it belongs to (a pseudonym, never a name); ``purpose`` may be left out where the agreement
-        has one; ``confluent_prefix`` puts 0x00 and the schema's number before the body, for
-        subscribers that ask for it. Gives the event's id. ``RefusedError`` says which check every
-        receiver would refuse it by. The other keywords are X-Road's and W3C's attributes of the
-        same names.
+        it belongs to, and is sealed as a pseudonym where the schema says that it names a person;
+        ``purpose`` may be left out where the agreement has one; ``confluent_prefix`` puts 0x00 and
+        the schema's number before the body, for subscribers that ask for it. Gives the event's id.
+        ``RefusedError`` says which check every receiver would refuse it by. The other keywords are
+        X-Road's and W3C's attributes of the same names.
         """
         draft = Draft(
             operation="publish",

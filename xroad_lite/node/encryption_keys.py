@@ -16,6 +16,7 @@ from xroad_lite.errors import EncryptionError, KeysError
 from xroad_lite.keys import Secret, open_key, passphrase_from
 from xroad_lite.keys.passphrases import DEFAULT
 from xroad_lite.node.settings import Settings
+from xroad_lite.registry import Party
 
 
 class EncryptionKeys:
@@ -76,6 +77,19 @@ class EncryptionKeys:
         if len(self.paths()) == len(holder.kids):
             return holder
         return self.holder()
+
+    def complaint(self, party: Party | None, holder: Holder, now: float) -> str | None:
+        """One line for people when others encrypt to a key that is not here; None when all is well.
+
+        ``now`` is Unix seconds, ``party`` this node as the registry knows it.
+        """
+        current = None if party is None else party.encryption_key(now)
+        if current is None or current.kid in holder.kids:
+            return None
+        return (
+            f"keys.encryption: others encrypt to {current.kid}, which is not here: what they send "
+            f"waits until its file is beside {self._first}"
+        )
 
     def _key(self, path: Path) -> PrivateKey:
         if path not in self._read:

@@ -519,10 +519,14 @@ class Node:
     def _refresh(self, now: float) -> None:
         """Look for a newer registry, and say once what is wrong with it."""
         self._registry.refresh(now)
+        party = self._registry.current.party(self._me)
         problem = self._registry.complaint(now)
+        problem = problem or self._encryption_keys.complaint(party, self._holder, now)
         if problem != self._complaint:
             self._complaint = problem
-            self._talk(problem or f"the registry is well again: {self._registry.current.name}")
+            self._talk(
+                problem or f"all is well again; the registry is at {self._registry.current.name}"
+            )
 
     def _purge(self, now: float) -> None:
         """Erase and forget what has had its time."""
