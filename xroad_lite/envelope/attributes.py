@@ -130,7 +130,7 @@ def check_values(found: dict[str, Any]) -> None:
     for name, value in found.items():
         if name in _REPEATED and isinstance(value, str):
             _check_repeated(name, value)
-        else:
+        elif name not in _EXACT or type(value) is not str or not _EXACT[name](value):
             check_attribute(name, value)
     if len(found) > MAX_EXTENSIONS and len(found.keys() - _KNOWN) > MAX_EXTENSIONS:
         raise SealError("envelope.attribute", f"more than {MAX_EXTENSIONS} unknown attributes")
@@ -163,6 +163,13 @@ _REPEATED = frozenset(
     )
 )
 """Attributes that are alike from message to message, so that their checks are remembered."""
+
+
+_EXACT = {
+    name: _RULES[name][0].fullmatch
+    for name in ("id", "sequence", "datahash", "datacommit", "eventid", "inreplyto", "requesthash")
+}
+"""Attributes of which the pattern says everything, their length too."""
 
 
 @lru_cache(maxsize=4096)

@@ -28,6 +28,9 @@ _FIELDS: dict[str, dict[str, type]] = {
 }
 _SEAL: dict[str, type] = {"header": str, "payload": str, "signature": str}
 _UNPROVEN: dict[str, type] = {"digest": str, "size": int}
+_COMMON: dict[str, type] = {"v": int, "kind": str, "time": str}
+_SEALED: dict[str, type] = {"registry": str, **_SEAL}
+_DIGESTED: dict[str, type] = {"registry": str, **_UNPROVEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def read(leaf: bytes) -> Entry:
         raise LogError("log.entry", f"an entry is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise LogError("log.entry", "an entry is not a JSON object")
-    _need(fields, {"v": int, "kind": str, "time": str})
+    _need(fields, _COMMON)
     if fields["v"] != VERSION:
         raise LogError("log.entry", f"an entry is not of version {VERSION}")
     kind = fields["kind"]
@@ -148,7 +151,7 @@ def read(leaf: bytes) -> Entry:
         raise LogError("log.entry", f"an entry is of the unknown kind {kind!r:.80}")
     _need(fields, _FIELDS[kind])
     if kind == "message":
-        _need(fields, {"registry": str, **(_SEAL if "payload" in fields else _UNPROVEN)})
+        _need(fields, _SEALED if "payload" in fields else _DIGESTED)
     try:
         at = times.to_unix(fields["time"])
     except ValueError as error:

@@ -239,13 +239,11 @@ class _Reader:
         A signature among other work takes a fifth longer, since its tables leave the processor.
         """
         read = [(index, self._read(index, leaf)) for index, leaf in leaves]
-        seals = {
-            index: opened for index, entry in read if entry for opened in self._seal(index, entry)
-        }
-        good = {index for index, opened in seals.items() if self._holds(index, opened)}
+        seals = {index: self._seal(index, entry) for index, entry in read}
+        good = {index: one for index, one in seals.items() if one and self._holds(index, one)}
         for index, entry in read:
             if entry is not None:
-                self._entry(index, entry, seals.get(index) if index in good else None)
+                self._entry(index, entry, good.get(index))
 
     def _read(self, index: int, leaf: bytes) -> entries.Entry | None:
         try:
@@ -254,15 +252,16 @@ class _Reader:
             self.add(ENTRIES, f"entry {index}", error.code, error.message)
             return None
 
-    def _seal(self, index: int, entry: entries.Entry) -> Iterator[Seal]:
+    def _seal(self, index: int, entry: entries.Entry | None) -> Seal | None:
         """The seal of a message, if it has one that can be read."""
+        if entry is None or entry.kind != "message" or not entry.proven:
+            return None
         fields = entry.fields
-        if entry.kind != "message" or "payload" not in fields:
-            return
         try:
-            yield self._seals.read(fields["header"], fields["payload"], fields["signature"])
+            return self._seals.read(fields["header"], fields["payload"], fields["signature"])
         except XRoadError as error:
             self.add(SEALS, f"entry {index}", error.code, error.message)
+            return None
 
     def _holds(self, index: int, opened: Seal) -> bool:
         try:
