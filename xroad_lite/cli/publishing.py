@@ -83,6 +83,7 @@ def init(
 ) -> None:
     """Make a registry: who holds the root, who signs for the lead agency, what stamps the time."""
     from xroad_lite.stewardship import read_public
+    from xroad_lite.stewardship.publishing_lock import publishing
 
     named = {"root": root, "targets": targets, "snapshot": snapshot, "timestamp": timestamp}
     lacking = [f"--{name}" for name, given in named.items() if not given]
@@ -92,12 +93,12 @@ def init(
             f"no public key for {', '.join(lacking)}",
             hint="make keys with: xroad-lite registry key root.pem; the same may stand for several",
         )
-    repository = _repository(registry, keys, passphrase_from)
-    repository.create(
-        **{name: [read_public(one) for one in given or ()] for name, given in named.items()},
-        threshold=threshold,
-    )
-    _tell(repository.commit())
+    public = {name: [read_public(one) for one in given or ()] for name, given in named.items()}
+    with publishing(registry):
+        repository = _repository(registry, keys, passphrase_from)
+        repository.create(**public, threshold=threshold)
+        outcome = repository.commit()
+    _tell(outcome)
 
 
 @registry_app.command("delegate")
@@ -214,12 +215,16 @@ def expire(
     json: options.Json = False,
 ) -> None:
     """Say when each role expires, with exit code 1 if one has; or sign one with another end."""
+    from xroad_lite.stewardship.publishing_lock import publishing
+
     if role is None:
         _tell_roles(_repository(registry, None, passphrase_from))
         return
-    repository = _repository(registry, keys, passphrase_from)
-    repository.renew(role, days * 86_400)
-    _tell(repository.commit())
+    with publishing(registry):
+        repository = _repository(registry, keys, passphrase_from)
+        repository.renew(role, days * 86_400)
+        outcome = repository.commit()
+    _tell(outcome)
 
 
 @registry_app.command("root")

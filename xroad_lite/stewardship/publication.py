@@ -16,6 +16,7 @@ from xroad_lite.registry import RegistryFolder, Snapshot, read_source
 from xroad_lite.registry.documents import read_document
 from xroad_lite.registry.models import Instance, Lives
 from xroad_lite.stewardship.checking import check_registry
+from xroad_lite.stewardship.publishing_lock import publishing
 from xroad_lite.stewardship.repository import INSTANCE, Outcome, Repository, domain_paths
 from xroad_lite.stewardship.signing import RoleKeys
 
@@ -40,23 +41,19 @@ def publish(
     ``RegistryError`` names the first fault and says how many there are, or the role that changed
     and that no key at hand may sign (``registry.no_key``).
     """
-    documents = read_source(source)
-    repository = Repository(RegistryFolder(folder), keys, now=now, lives=lives)
-    if role is not None:
-        repository.role(role)
-        others = repository.would_be()
-        documents = {
-            **{path: data for path, data in others.items() if repository.owner(path) != role},
-            **{path: data for path, data in documents.items() if repository.owner(path) == role},
-        }
-    _check(documents, source, now)
-    if lives is None:  # a change of them counts from now on
-        repository.lives = read_document(Instance, INSTANCE, documents[INSTANCE]).lives
-    for name in sorted(repository.names() - {"root", "snapshot", "timestamp"}):
-        if role in (None, name):
-            own = {path: data for path, data in documents.items() if repository.owner(path) == name}
-            _put(repository, name, own, keys)
-    return repository.commit(afresh=afresh)
+    with publishing(folder):
+        documents = read_source(source)
+        repository = Repository(RegistryFolder(folder), keys, now=now, lives=lives)
+        if role is not None:
+            documents = _with_others(repository, role, documents)
+        _check(documents, source, now)
+        if lives is None:  # a change of them counts from now on
+            repository.lives = read_document(Instance, INSTANCE, documents[INSTANCE]).lives
+        for name in sorted(repository.names() - {"root", "snapshot", "timestamp"}):
+            if role in (None, name):
+                own = _owned(repository, name, documents)
+                _put(repository, name, own, keys)
+        return repository.commit(afresh=afresh)
 
 
 def publish_whole(source: Path, folder: Path, keys: RoleKeys, *, now: float) -> Snapshot:
@@ -73,12 +70,13 @@ def publish_whole(source: Path, folder: Path, keys: RoleKeys, *, now: float) -> 
 
 def refresh(folder: Path, keys: RoleKeys, *, now: float) -> Outcome:
     """Sign what is staged with the keys at hand, publish what is complete, and stamp the time."""
-    repository = Repository(RegistryFolder(folder), keys, now=now)
-    repository.sign()
-    documents = repository.would_be() if repository.staged else {}
-    if documents:  # a registry that was just made has none
-        _check(documents, folder, now)
-    return repository.commit()
+    with publishing(folder):
+        repository = Repository(RegistryFolder(folder), keys, now=now)
+        repository.sign()
+        documents = repository.would_be() if repository.staged else {}
+        if documents:  # a registry that was just made has none
+            _check(documents, folder, now)
+        return repository.commit()
 
 
 def delegate_domain(
@@ -89,9 +87,10 @@ def delegate_domain(
     What lies under its paths moves from the lead agency's role to the new one as soon as the
     steward has signed it.
     """
-    repository = Repository(RegistryFolder(folder), keys, now=now)
-    repository.delegate(domain, public, domain_paths(domain), threshold)
-    return repository.commit()
+    with publishing(folder):
+        repository = Repository(RegistryFolder(folder), keys, now=now)
+        repository.delegate(domain, public, domain_paths(domain), threshold)
+        return repository.commit()
 
 
 def rotate_keys(
@@ -105,9 +104,24 @@ def rotate_keys(
     threshold: int | None = None,
 ) -> Outcome:
     """Change the keys of a role; see ``Repository.rotate``."""
-    repository = Repository(RegistryFolder(folder), keys, now=now)
-    repository.rotate(role, add=add, remove=remove, threshold=threshold)
-    return repository.commit()
+    with publishing(folder):
+        repository = Repository(RegistryFolder(folder), keys, now=now)
+        repository.rotate(role, add=add, remove=remove, threshold=threshold)
+        return repository.commit()
+
+
+def _owned(repository: Repository, role: str, documents: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {path: data for path, data in documents.items() if repository.owner(path) == role}
+
+
+def _with_others(
+    repository: Repository, role: str, documents: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """One role's documents as the source has them, all others as they are published."""
+    repository.role(role)
+    others = repository.would_be()
+    kept = {path: data for path, data in others.items() if repository.owner(path) != role}
+    return kept | _owned(repository, role, documents)
 
 
 def _put(repository: Repository, name: str, documents: Mapping[str, bytes], keys: RoleKeys) -> None:
