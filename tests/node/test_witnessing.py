@@ -132,6 +132,21 @@ def test_logs_that_stand_still_are_quiet(world: World) -> None:
     assert [node.store.size for node in world.nodes] == sizes
 
 
+def test_who_was_asked_is_not_asked_again_after_a_restart(world: World) -> None:
+    """A command that opens the node for a moment shows nothing; an hour later there is news."""
+    world.births()
+    world.hour()
+    for _ in range(3):
+        world.health.close()
+        world.health = world.open(HEALTH)
+        world.births()
+    assert world.health.status()["witnesses"]["asked"][CIVIL]["cosigned"] > 0
+    shown = "SELECT count(*) FROM xl_messages WHERE direction = 'out' AND type = ?"
+    assert world.health.store.query(shown, (SHOWN,)) == [(2,)]
+    world.hour()
+    assert world.health.store.query(shown, (SHOWN,)) == [(4,)]
+
+
 def forked(world: World, extra: int) -> Checkpoint:
     """Health shows the Tax office another log than the others: as many entries, one is changed."""
     signer = world.health._evidence.checkpoints.signer
@@ -204,7 +219,7 @@ def test_a_log_set_back_with_its_trusted_store_is_found(world: World) -> None:
     shutil.rmtree(folder)
     shutil.copytree(folder.with_name("backup"), folder)
     world.health = world.open(HEALTH)
-    world.health.publish("health.birth", BIRTH)
+    world.births()
     world.hour()
     assert any(line.startswith("log.set_back: ") for line in world.said)
 

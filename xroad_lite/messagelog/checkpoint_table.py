@@ -73,6 +73,16 @@ class CheckpointTable:
                     "INSERT OR IGNORE INTO xl_cosignatures VALUES (?, ?)", (size, str(one))
                 )
 
+    def last_by(self, witness: str) -> tuple[int, Signature] | None:
+        """The largest size that a witness cosigned, and its line."""
+        start = f"— {witness} "
+        rows = self._store.query(
+            "SELECT size, line FROM xl_cosignatures WHERE substr(line, 1, ?) = ?"
+            " ORDER BY size DESC LIMIT 1",
+            (len(start), start),
+        )
+        return (rows[0][0], notes.read_line(rows[0][1])) if rows else None
+
     def forget_beyond(self, size: int) -> None:
         """Forget those of more entries, of a log that has lost them."""
         with self._store.transaction():

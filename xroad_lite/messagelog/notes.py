@@ -152,6 +152,11 @@ def read(data: bytes) -> Note:
     return Note(text + "\n", tuple(map(_signature, signatures)))
 
 
+def read_line(text: str) -> Signature:
+    """Read one signature line, with its newline; ``LogError`` if it is none."""
+    return _signature(text.removesuffix("\n"))
+
+
 def _signature(line: str) -> Signature:
     match = _LINE.fullmatch(line)
     data = base64(match[2]) if match else b""

@@ -1,7 +1,7 @@
-"""Shows this log's checkpoints to witnesses over the bus, and is a witness for others.
+"""Shows this log's checkpoints to witnesses over the bus, and keeps their cosignatures.
 
-Does not judge a checkpoint: ``messagelog.witness`` does. Whom to ask, and who may ask, agreements
-say: a witness's subsystem has a service that is asked by ``xroad.checkpoint``.
+Does not answer those who show theirs: ``witness_service`` does. Whom to ask, and who may ask,
+agreements say: a witness's subsystem has a service that is asked by ``xroad.checkpoint``.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from xroad_lite import policy, times
 from xroad_lite.errors import LogError, XRoadError
 from xroad_lite.identifiers import SubsystemId, url_path
 from xroad_lite.messagelog import merkle, notes
-from xroad_lite.messagelog.checkpoints import Checkpoint, cosign, cosigned_at
+from xroad_lite.messagelog.checkpoints import Checkpoint, cosigned_at
 from xroad_lite.messagelog.notes import COSIGNATURE, Note, Signature, Verifier
-from xroad_lite.messagelog.seen import Seen, SeenTable, SplitView
-from xroad_lite.messagelog.witness import Earlier, hear, judge, own_note
 from xroad_lite.node.checkpointing import Checkpointing
 from xroad_lite.node.desk import Desk
 from xroad_lite.node.message import Message
 from xroad_lite.node.settings import Witnesses
+from xroad_lite.node.witness_service import MAX_PROOFS, MAX_SEEN, WitnessService
 from xroad_lite.registry import Snapshot
 
 Serve = Callable[[str], Callable[[Callable[[Message], Any]], Any]]
 """``Node.serve``."""
 SHOWN, ANSWER = "xroad.checkpoint", "xroad.cosignature"
 _PATIENCE_SECONDS = 600.0
-_MAX_SEEN, _MAX_PROOFS = 16, 32
+_FIRST_SECONDS, _LOOK_SECONDS = 30.0, 5.0
+"""A process that ends soon asks nobody; how often is looked whether there is news."""
+_SKEW_SECONDS = 300.0
 _ROUNDS = 3
 """How often one checkpoint is shown to a witness that asks for more proofs."""
 
@@ -51,7 +52,7 @@ class _Talk:
 
 
 class Witnessing:
-    """Both sides of witnessing, for one open log."""
+    """What goes on with the witnesses of one open log."""
 
     def __init__(
         self,
@@ -62,25 +63,22 @@ class Witnessing:
         settings: Witnesses,
         talk: Callable[[str], object],
     ) -> None:
+        self.service = WitnessService(checkpoints, talk)
+        self.seen = self.service.seen
         self._store = checkpoints.store
-        self.seen = SeenTable(self._store)
-        self.seen.create()
         self._checkpoints = checkpoints
         self._me = me
         self._desk = desk
         self._serve = serve
         self._settings = settings
-        self._talk = talk
-        self._snapshot: Snapshot | None = None
         self._serving = False
         self._witnesses: dict[str, _Talk] = {}
-        self._now = 0.0
 
     def pump(self, snapshot: Snapshot, now: float) -> None:
         """Show what is due, and take in what the witnesses answered."""
-        self._now = now
-        if snapshot is not self._snapshot:
-            self._read(snapshot)
+        self.service.now = now
+        if snapshot is not self.service.snapshot:
+            self._read(snapshot, now)
         for name, one in self._witnesses.items():
             if one.answer is not None and one.answer.done():
                 answer, one.answer = one.answer, None
@@ -98,71 +96,30 @@ class Witnessing:
             "split_views": len(self.seen.views()),
         }
 
-    def _read(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def _read(self, snapshot: Snapshot, now: float) -> None:
+        self.service.snapshot = snapshot
         before, self._witnesses = self._witnesses, {}
-        for name in witnesses(snapshot, self._me, self._now, self._settings):
-            self._witnesses[name] = before.get(name, _Talk())
+        for name in witnesses(snapshot, self._me, now, self._settings):
+            self._witnesses[name] = before.get(name) or self._begun(name, now)
         party = snapshot.party(self._me)
         if party is not None and party.service(SHOWN) is not None and not self._serving:
             self._serving = True
-            self._serve(SHOWN)(self._judge)
+            self._serve(SHOWN)(self.service.answer)
 
-    # for others
-
-    def _judge(self, message: Message) -> dict[str, Any]:
-        """Answer a party that shows a checkpoint of its own log."""
-        body, at = message.body, self._now
-        for text in body.get("seen", ())[:_MAX_SEEN]:
-            self._hear(text, message.source, at)
-        try:
-            keys = self._keys(url_path(SubsystemId.parse(message.source)))
-            shown = Seen(at, message.source, own_note(body["checkpoint"], keys))
-            found = judge(self.seen, shown, _proofs(body.get("proofs", ()), keys))
-        except LogError as error:
-            return {"refused": f"{error.code}: {error.message}"[:1000]}
-        if found.split is not None:
-            self._alarm(found.split)
-            return {"split": [str(found.split.one), str(found.split.other)]}
-        if not found.follows:
-            return {"known": [str(one) for one in found.known][:_MAX_PROOFS]}
-        line = cosign(shown.note, self._checkpoints.signer, int(at))
-        return {"cosignature": str(line)}
-
-    def _hear(self, text: str, by: str, at: float) -> None:
-        """Take in what another party saw of some log; of this one, it must be what this log is."""
-        try:
-            origin = Checkpoint.read(notes.read(text.encode())).origin
-            told = Seen(at, by, own_note(text, self._keys(origin)))
-        except XRoadError:
-            self._store.count("witness.not_understood")
-            return
-        if origin == self._checkpoints.signer.name:
-            self._check_own(told)
-            return
-        view = hear(self.seen, told)
-        if view is not None:
-            self._alarm(view)
-
-    def _keys(self, origin: str) -> list[Verifier]:
-        """The keys that the registry lists for a log."""
-        assert self._snapshot is not None
-        party = self._snapshot.party(str(SubsystemId.parse(origin)))
-        listed = party.subsystem.log_keys if party is not None else []
-        return [Verifier.read(one) for one in listed]
-
-    def _alarm(self, view: SplitView) -> None:
-        self._talk(
-            f"log.split_view: the log of {view.origin} signed two views of its first "
-            f"{Checkpoint.read(view.one).size} entries: see xroad-lite log witness status"
-        )
-        self._store.count("witness.split_views")
-
-    # for this log
+    def _begun(self, name: str, now: float) -> _Talk:
+        """What went on with a witness before this process, as far as the log knows."""
+        last = self._checkpoints.table.last_by(url_path(SubsystemId.parse(name)))
+        soon = now + _FIRST_SECONDS
+        if last is None:
+            return _Talk(soon)
+        size, line = last
+        at = int.from_bytes(line.data[:8], "big")
+        return _Talk(max(soon, at + self._settings.seconds), proofs={size}, cosigned=size)
 
     def _show(self, name: str, one: _Talk, now: float) -> None:
         note = self._checkpoints.newest
         if note is None or not self._has_news(one, Checkpoint.read(note).size):
+            one.next_at = now + _LOOK_SECONDS
             return
         one.next_at, one.shown = now + self._settings.seconds, note
         body = {
@@ -188,7 +145,7 @@ class Witnessing:
     def _proofs(self, sizes: set[int], shown: Checkpoint) -> list[dict[str, Any]]:
         signer, read = self._checkpoints.signer, self._store.read_hash
         found = []
-        for size in sorted(size for size in sizes if size < shown.size)[-_MAX_PROOFS:]:
+        for size in sorted(size for size in sizes if size < shown.size)[-MAX_PROOFS:]:
             earlier = Checkpoint(shown.origin, size, merkle.root(size, read)).sign(signer)
             hashes = merkle.consistency_proof(size, shown.size, read)
             found.append(
@@ -202,7 +159,7 @@ class Witnessing:
     def _others(self) -> list[str]:
         """The newest of other logs, some of them where they are many."""
         found = [str(one.note) for one in self.seen.newest_of_all()]
-        return random.sample(found, min(len(found), _MAX_SEEN))
+        return random.sample(found, min(len(found), MAX_SEEN))
 
     def _answered(self, name: str, one: _Talk, answer: Future[Message], now: float) -> None:
         try:
@@ -214,18 +171,18 @@ class Witnessing:
         if "cosignature" in body:
             self._cosigned(name, one, body["cosignature"])
         for text in body.get("split", ()):
-            self._hear(text, name, now)
+            self.service.hear(text, name)
         if body.get("split"):
             one.problem = "it knows two views of this log: see xroad-lite log witness status"
-        known = body.get("known", ())[:_MAX_PROOFS]
+        known = body.get("known", ())[:MAX_PROOFS]
         if known:
             self._show_again(name, one, known, now)
 
     def _cosigned(self, name: str, one: _Talk, text: str) -> None:
         assert one.shown is not None
         try:
-            line = _line(text)
-            at = _verified(one.shown, line, self._keys(url_path(SubsystemId.parse(name))))
+            line = notes.read_line(text)
+            at = _verified(one.shown, line, self.service.keys(url_path(SubsystemId.parse(name))))
         except XRoadError as error:
             one.problem = str(error)
             return
@@ -233,12 +190,14 @@ class Witnessing:
         self._checkpoints.table.cosign(size, [line])
         one.cosigned, one.proofs, one.rounds = size, {size}, 0
         self._store.count("witness.cosigned")
-        one.problem = None if at <= self._now + 300 else f"it cosigned at {times.to_text(at)}"
+        one.problem = (
+            None if at <= self.service.now + 300 else f"it cosigned at {times.to_text(at)}"
+        )
 
     def _show_again(self, name: str, one: _Talk, known: Sequence[str], now: float) -> None:
         """Prove what the witness asks for; what it knows must be of this very log."""
         for text in known:
-            self._hear(text, name, now)
+            self.service.hear(text, name)
             try:
                 one.proofs.add(Checkpoint.read(notes.read(text.encode())).size)
             except LogError:
@@ -248,23 +207,6 @@ class Witnessing:
             one.next_at = now
         else:
             one.rounds, one.problem = 0, f"it knows {len(known)} checkpoints that do not fit"
-
-    def _check_own(self, told: Seen) -> None:
-        """What this log's key has signed must be what this log is."""
-        said, size = told.checkpoint, self._store.size
-        if said.size > size:
-            self._talk(
-                f"log.set_back: {told.by} knows a checkpoint of {said.size} entries of this log, "
-                f"which has {size}: it was set back, with its trusted store"
-            )
-            self._store.count("witness.set_back")
-            return
-        mine = Checkpoint(said.origin, said.size, merkle.root(said.size, self._store.read_hash))
-        if mine.root != said.root:
-            note = mine.sign(self._checkpoints.signer)
-            view = SplitView(said.origin, told.at, note, told.note)
-            if self.seen.split(view):
-                self._alarm(view)
 
 
 def witnesses(snapshot: Snapshot, me: str, now: float, settings: Witnesses) -> list[str]:
@@ -282,20 +224,6 @@ def witnesses(snapshot: Snapshot, me: str, now: float, settings: Witnesses) -> l
         found.append(name)
     chance = random.Random(me)  # noqa: S311  spreads the load, hides nothing
     return sorted(chance.sample(sorted(found), min(len(found), settings.most)))
-
-
-def _proofs(items: Sequence[dict[str, Any]], keys: Sequence[Verifier]) -> dict[int, Earlier]:
-    found = {}
-    for item in items[:_MAX_PROOFS]:
-        note = own_note(item["checkpoint"], keys)
-        hashes = [notes.base64(one) for one in item["hashes"]]
-        found[Checkpoint.read(note).size] = Earlier(note, hashes)
-    return found
-
-
-def _line(text: str) -> Signature:
-    """One signature line, from a text."""
-    return notes.read(f"x\n\n{text}".encode()).signatures[0]
 
 
 def _verified(shown: Note, line: Signature, keys: Sequence[Verifier]) -> int:
