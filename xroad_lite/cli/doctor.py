@@ -19,6 +19,7 @@ from xroad_lite.cli import options, output
 from xroad_lite.cli.doctor_encryption import encryption_rows
 from xroad_lite.cli.doctor_instances import trusted_instances
 from xroad_lite.cli.doctor_log import log_rows
+from xroad_lite.cli.doctor_receipts import receipt_rows
 from xroad_lite.errors import XRoadError
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def _node(folder: Path) -> Iterator[_Row]:
     yield from _revocation_lists(snapshot)
     for one in log_rows(settings, snapshot, folder):
         yield _Row(*one)
+    yield from (_Row(*one) for one in receipt_rows(settings, folder))
 
 
 def _party(settings: Settings) -> Party | None:

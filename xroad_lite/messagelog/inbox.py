@@ -10,6 +10,8 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from xroad_lite.messagelog import entries
+from xroad_lite.messagelog.receipts import ReceiptTables, Told
 from xroad_lite.messagelog.store import Store
 
 PENDING, DEAD = "pending", "dead"
@@ -238,6 +240,9 @@ class Inbox:
         with self._store.transaction():
             self._store.append(leaf)
             self.done(letter.index)
+            receipts = ReceiptTables(self._store)
+            receipts.create()
+            receipts.owe_outcome(letter.index, Told(entries.DROPPED, entries.read(leaf).at))
 
     def __len__(self) -> int:
         rows = self._store.query("SELECT count(*) FROM xl_inbox WHERE state = 'pending'")

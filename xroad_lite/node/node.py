@@ -48,9 +48,9 @@ from xroad_lite.node.registries import Registries
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.settings import Settings
 from xroad_lite.node.terms import Terms
+from xroad_lite.node.usage import names_of
 from xroad_lite.registry import Snapshot
 from xroad_lite.registry.models import Maintenance
-from xroad_lite.registry.pseudonyms import pseudonyms_of
 from xroad_lite.transports import REPLIES, open_transport
 
 _H = TypeVar("_H", bound=Handler)
@@ -430,10 +430,7 @@ class Node:
         return self._sender.write(ready, self.now())
 
     def _names(self, code: str) -> set[str]:
-        """What stands for a person in seals: the code itself, and each agreement's pseudonym."""
-        current = self._registry.current
-        agreements = {current.agreement_iri(one): one for one in current.agreements}
-        return {code, *pseudonyms_of(code, agreements, self._holder).values()}
+        return names_of(code, self._registry.current, self._holder)
 
     # the rest
 

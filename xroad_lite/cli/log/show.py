@@ -35,7 +35,9 @@ def show(
         show_as(store, node, entry, form)
         return
     if entry is not None:
-        found = whole(store, entry, node)
+        from xroad_lite.cli.log.receipts import receipts_of
+
+        found = whole(store, entry, node) | receipts_of(store, entry)
         output.give(found, lambda: output.out.print_json(data=found))
         return
     rows = _rows(store, last, subject)
