@@ -213,7 +213,7 @@ def test_a_log_set_back_with_its_trusted_store_is_found(world: World) -> None:
     folder = world.instance.node_folder(HEALTH)
     shutil.copytree(folder, folder.with_name("backup"))
     world.health = world.open(HEALTH)
-    world.births(4)
+    world.births(20)
     world.hour()
     world.health.close()
     shutil.rmtree(folder)
