@@ -86,9 +86,9 @@ class RestAdapter:
             raise XRoadError("rest.secret", "a webhook without a secret is open to everybody")
         for one in configuration.deliver:
             node.subscribe(one.type, reads=one.reads)(partial(deliver, one))
-        with node.transaction() as effects:
-            effects.sql(DELIVERED)
         if self.hooks:
+            with node.transaction() as effects:
+                effects.sql(DELIVERED)
             self.listener = listen_http(configuration.listen, self.called)
 
     def source(self, one: Api) -> Harvest:
@@ -99,9 +99,6 @@ class RestAdapter:
 
     def poll(self) -> int:
         """Publish what is new at every address; gives how many items."""
-        with self.node.transaction() as effects:
-            oldest = time.time() - REMEMBERED_SECONDS
-            effects.sql("DELETE FROM rest_delivered WHERE at < ?", (oldest,))
         count = 0
         for one, harvest in self.sources:
             tags: list[str | None] = []
@@ -157,7 +154,9 @@ class RestAdapter:
             subject = Item.of(row, key=one.key, subject=one.subject).subject
             body = one.mapping().body(row, sparse=True) if one.columns else row
             event = effects.publish(one.type, body, subject=subject)
-            values = (one.path, key, event, time.time())
+            now = time.time()
+            effects.sql("DELETE FROM rest_delivered WHERE at < ?", (now - REMEMBERED_SECONDS,))
+            values = (one.path, key, event, now)
             effects.sql("INSERT INTO rest_delivered VALUES (?, ?, ?, ?)", values)
             return event
 
@@ -165,11 +164,10 @@ class RestAdapter:
 def deliver(one: Api, message: Message) -> None:
     """Hand a message to an address; raises for the node to try again, or to bury it."""
     data = json.dumps(message.body, ensure_ascii=False).encode()
-    sealed = message.attributes.to_dict()
     headers = {
-        f"ce-{name}": quote(str(sealed[name]), safe=" :/+#,;=@")
-        for name in MIRRORED
-        if name in sealed
+        f"ce-{name}": quote(str(value), safe=" :/+#,;=@")
+        for name, value in message.attributes.to_dict().items()
+        if name in MIRRORED
     }
     headers |= {"Content-Type": "application/json", "Idempotency-Key": message.id, **one.headers}
     headers |= {SIGNATURE: signed(one, data).decode()} if one.secret else {}

@@ -56,36 +56,45 @@ handler. The keys in `instance/keys` sign the registry: they are for development
 """
 
 
+_STEPS = """  python adapter.py
+and in another terminal:
+  xroad-lite send health.birth birth.json --node instance/nodes/health"""
+
+
 @output.command
 def init(
     folder: Annotated[Path, typer.Argument(help="A new folder for the project.")],
+    adapter: Annotated[
+        str | None, typer.Option(help="One that exists: sql, files, rest, xroad or email.")
+    ] = None,
     instance: Annotated[str, typer.Option(help="The name of its instance.")] = "DEMO",
     json: options.Json = False,
 ) -> None:
     """Make an adapter project that runs: a small instance, two nodes, and a handler."""
     from xroad_lite import strict_json
+    from xroad_lite.cli.adapters import check_adapter, write_project
     from xroad_lite.testing import BIRTH, two_agency_instance
 
     if folder.exists() and any(folder.iterdir()):
         raise ConfigurationError(
             "config.init", f"{folder} is not empty", hint="give the name of a new folder"
         )
+    if adapter is not None:
+        check_adapter(adapter)
     folder.mkdir(parents=True, exist_ok=True)
     two_agency_instance(folder / "instance", now=time.time(), name=instance)
-    (folder / "adapter.py").write_text(ADAPTER)
-    (folder / "README.md").write_text(README)
+    if adapter is None:
+        (folder / "adapter.py").write_text(ADAPTER)
+        (folder / "README.md").write_text(README)
+    else:
+        write_project(adapter, folder, instance)
     (folder / "birth.json").write_bytes(strict_json.dumps(BIRTH) + b"\n")
     (folder / ".gitignore").write_text(
         "*.sqlite3*\n*.lock\nkey.pem\n*.key.pem\nlog-key*.pem\nencryption*.pem\n/instance/keys/*.pem\n"
     )
-    node = "instance/nodes/health"
+    steps = f"  cd {folder}\n" + ("  less README.md" if adapter else _STEPS)
 
     def people() -> None:
-        output.out.print(
-            f"{folder} is ready. Next:\n  cd {folder}\n  python adapter.py\n"
-            f"and in another terminal:\n  xroad-lite send health.birth birth.json --node {node}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        output.out.print(f"{folder} is ready. Next:\n{steps}", highlight=False, soft_wrap=True)
 
     output.give({"folder": str(folder)}, people)
