@@ -165,7 +165,7 @@ def test_asked_and_answered(two: Pair) -> None:
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(answering, two, {**PERSON, "apellidos": "Soto"}, 204)
         got = two.consumer.http.post(
-            f"/api/v1/requests/{CIVIL}/types/citizens.person",
+            f"/api/v1/requests/{CIVIL}/citizens.person",
             json=PERSON,
             headers={"traceparent": TRACE},
         )
@@ -179,7 +179,7 @@ def test_an_answer_that_is_wrong_may_be_given_again(two: Pair) -> None:
     """It is refused at once, with the check that every receiver would refuse it by."""
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(
-            two.consumer.http.post, f"/api/v1/requests/{CIVIL}/types/citizens.person", json=PERSON
+            two.consumer.http.post, f"/api/v1/requests/{CIVIL}/citizens.person", json=PERSON
         )
         asked = answering(two, {"no": "person"}, 422)
         assert asked["reply"].json()["checks"] == [
@@ -195,7 +195,7 @@ def test_an_answer_that_is_wrong_may_be_given_again(two: Pair) -> None:
 def test_nobody_answers(two: Pair) -> None:
     """In the time that the asker has."""
     answer = two.consumer.http.post(
-        f"/api/v1/requests/{CIVIL}/types/citizens.person?timeout=0.2", json=PERSON
+        f"/api/v1/requests/{CIVIL}/citizens.person?timeout=0.2", json=PERSON
     )
     assert (answer.status_code, answer.json()["code"]) == (504, "request.timeout")
 
@@ -206,8 +206,9 @@ def test_nobody_answers(two: Pair) -> None:
         ("POST", "/api/v1/messages/no-type", 400, "identifier.message_type"),
         ("POST", "/api/v1/messages/no.such", 422, "schema.unknown"),
         ("POST", "/api/v1/messages/citizens.person", 403, "policy.no_agreement"),
-        ("POST", f"/api/v1/requests/{CIVIL}/types/health.birth", 403, "policy.no_agreement"),
-        ("POST", "/api/v1/requests/NOBODY/types/citizens.person", 400, "identifier.segments"),
+        ("POST", f"/api/v1/requests/{CIVIL}/health.birth", 403, "policy.no_agreement"),
+        ("POST", "/api/v1/requests/NOBODY/citizens.person", 404, "http.no_such_path"),
+        ("POST", "/api/v1/requests/A/B/C/%20/citizens.person", 400, "identifier.segment"),
         ("GET", "/api/v1/messages/tax.taxpayer", 403, "policy.no_agreement"),
         ("GET", f"{BIRTHS}?wait=-1", 400, "http.parameter"),
         ("GET", f"{BIRTHS}?wait=61", 400, "http.parameter"),

@@ -29,6 +29,8 @@ from xroad_lite.node import Message
 
 ROOT = "/api/v1"
 MAX_WAIT, MAX_LIMIT = 60, 100
+_SEGMENTS = ("instance", "memberClass", "memberCode", "subsystemCode")
+_RECIPIENT = "/".join(f"{{{one}}}" for one in _SEGMENTS)
 _KEEP_ALIVE_SECONDS = 15.0
 _ERROR_BODY = 65_536
 
@@ -50,7 +52,7 @@ class Messages:
             ("POST", f"{entry}/acknowledge", self._acknowledge),
             ("POST", f"{entry}/reject", self._reject),
             ("POST", f"{entry}/reply", self._reply),
-            ("POST", f"{ROOT}/requests/{{recipient:path}}/types/{{type}}", self._ask),
+            ("POST", f"{ROOT}/requests/{_RECIPIENT}/{{type}}", self._ask),
         ]
         self._router = Router(
             [Route(path, _answering(do), methods=[method]) for method, path, do in routes],
@@ -107,7 +109,7 @@ class Messages:
         longest = self._gateway.settings.limits.answer_seconds
         answer = await asyncio.wrap_future(
             node.desk.ask(
-                request.path_params["recipient"],
+                _recipient(request),
                 type_,
                 body,
                 timeout=_number(request, "timeout", longest, longest),
@@ -314,6 +316,11 @@ def _traced(message: Message) -> dict[str, str]:
 
 def _type(request: Request) -> str:
     return str(MessageType.parse(request.path_params["type"]))
+
+
+def _recipient(request: Request) -> str:
+    found: list[str] = [request.path_params[one] for one in _SEGMENTS]
+    return "/".join(one.replace("%", "%25") for one in found)
 
 
 def _entry(request: Request) -> int:
