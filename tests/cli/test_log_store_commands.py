@@ -8,7 +8,7 @@ import pytest
 from scribe import REFUSED, Scribe
 from typer.testing import CliRunner
 
-from xroad_lite.cli import app
+from xroad_lite.cli.log import log_app
 from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.checkpoint_table import CheckpointTable
 from xroad_lite.node.lock import take_lock
@@ -34,14 +34,14 @@ def path(tmp_path, es256):
 
 def typed(path, *arguments, code=0):
     """What a command prints for people, on one line."""
-    done = CliRunner().invoke(app, ["log", *map(str, arguments), "--log", str(path)])
+    done = CliRunner().invoke(log_app, [*map(str, arguments), "--log", str(path)])
     assert done.exit_code == code, done.output
     return " ".join(done.output.split())
 
 
 def asked(path, *arguments, code=0):
     """What it gives to programs."""
-    done = CliRunner().invoke(app, ["log", *map(str, arguments), "--log", str(path), "--json"])
+    done = CliRunner().invoke(log_app, [*map(str, arguments), "--log", str(path), "--json"])
     assert done.exit_code == code, done.output
     return json.loads(done.stdout)
 
@@ -85,6 +85,10 @@ def test_months_that_are_over_move_to_the_archive(path):
     assert "10 entries in all, 8 of them moved" in typed(path, "archive")
     assert asked(path, "fsck")["archived"] == 8
     assert len(asked(path, "search")["messages"]) == 10
+    (path.parent / moved["segments"][0]["file"]).unlink()
+    assert asked(path, "archive")["segments"] == moved["segments"]
+    refused = asked(path, "show", 0, code=1)
+    assert refused["error"]["code"] == "log.archive_missing"
 
 
 def test_nothing_moves_without_a_checkpoint(tmp_path, es256):

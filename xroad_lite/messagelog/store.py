@@ -33,6 +33,7 @@ _SIZE = (  # the hashes alone when all entries lie in the archive
     "SELECT max(coalesce((SELECT max(idx) FROM xl_entries), -1),"
     " coalesce((SELECT max(idx) FROM xl_hashes), -1)) + 1"
 )
+_HASH = "SELECT substr(hashes, ?, 32) FROM xl_hashes WHERE idx = ?"
 _COUNT = (
     "INSERT INTO xl_counters VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
@@ -200,10 +201,10 @@ class Store(Database):
     def read_hash(self, position: int) -> bytes:
         """The tree hash at a position of ``merkle.position``."""
         index, level = merkle.completing(position)
-        found = self.hashes(index)
-        if len(found) <= level:
+        rows = self.query(_HASH, (32 * level + 1, index), table="xl_hashes")
+        if not rows or len(rows[0][0]) != 32:
             raise LogError("log.tree", f"the tree hash {position} is missing")
-        return found[level]
+        return bytes(rows[0][0])
 
     def hashes(self, index: int) -> list[bytes]:
         """The hash of entry ``index``, then those of the subtrees that it completes, if stored."""

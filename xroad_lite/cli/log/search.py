@@ -137,14 +137,17 @@ def stats(
 def _counted(found: dict[str, Any]) -> None:
     made = output.table("", "", "#")
     for name, value in found.items():
+        if name == "root":
+            continue
         if not isinstance(value, dict):
             made.add_row(name, "-" if value is None else _number(value))
             continue
         for key, count in list(value.items())[:_TOP]:
             made.add_row(escape(f"{name}: {key}"), _number(count))
         if len(value) > _TOP:
-            made.add_row(f"{name}: others", str(sum(list(value.values())[_TOP:])))
+            made.add_row(f"{name}: others", _number(sum(list(value.values())[_TOP:])))
     output.out.print(made)
+    output.out.print(f"root {found['root']}", soft_wrap=True, highlight=False)
 
 
 def _number(value: object) -> str:

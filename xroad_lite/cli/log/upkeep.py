@@ -58,7 +58,7 @@ def _report(found: Report) -> dict[str, Any]:
 def _people(found: Report) -> None:
     output.out.print(
         f"{found.entries} entries ({found.archived} of them archived), {found.bodies} bodies, "
-        f"{found.erased} erased, {found.checkpoints} checkpoints held against them",
+        f"{found.erased} erased, {found.checkpoints} checkpoints",
         highlight=False,
     )
     for one in found.findings[:_SHOWN]:

@@ -64,7 +64,7 @@ def ends_by_month(first: int, size: int, time_of: Callable[[int], float]) -> lis
     Looks at few entries: where a clock was set back, a boundary is one of those it could be.
     """
     ends: list[int] = []
-    last = _month(time_of(size - 1)) if size else (0, 0)
+    last = _month(time_of(size - 1)) if first < size else (0, 0)
     while first < size and (month := _month(time_of(first))) < last:
         first = _first_after(month, first, size, time_of)
         ends.append(first)
