@@ -250,6 +250,25 @@ def test_a_segment_file_that_changed_or_is_gone_is_named(path):
     assert not found.derived
 
 
+def test_a_log_that_is_written_meanwhile_is_checked_as_it_was(path, es256, monkeypatch):
+    """What comes while it is read is neither torn nor missing."""
+    monkeypatch.setattr("xroad_lite.messagelog.upkeep.chunks.AT_ONCE", 5)
+    writer = Scribe(Store(path), es256)
+    store = Store(path, readonly=True)
+
+    def progress(done, total):
+        assert total == 24
+        index = writer.receive(NOW + done, sequence=f"{100 + done:016d}")
+        writer.send(NOW + done)
+        writer.handled(NOW, index)
+
+    assert fsck(store, progress).findings == []
+    assert store.query("SELECT count(*) FROM xl_hashes")[0][0] > 24
+    assert fsck(store).findings == []
+    store.close()
+    writer.store.close()
+
+
 # damaged files
 
 

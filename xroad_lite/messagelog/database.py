@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +196,16 @@ class Database:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise self._failed(error) from None
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """A block in which all reads see the file as it is at its beginning, whoever writes."""
+        with self._lock:
+            self._command("BEGIN")
+            try:
+                yield
+            finally:
+                self._command("ROLLBACK")
 
     def settle(self) -> None:
         """Move what was committed from the write-ahead log to the file, as far as readers let."""

@@ -33,9 +33,18 @@ _BESIDE = {
 Progress = Callable[[int, int], None]
 
 
-def fsck(store: Store, *, correct: bool = False, progress: Progress | None = None) -> Report:
-    """Check an open store. ``correct`` makes anew what is derived, in the caller's transaction."""
-    return _Check(store, correct, progress or (lambda *_: None)).run()
+def fsck(store: Store, progress: Progress | None = None) -> Report:
+    """Check an open store, as it is at this moment."""
+    with store.moment():
+        return _Check(store, correct=False, progress=progress or (lambda *_: None)).run()
+
+
+def correct(store: Store, progress: Progress | None = None) -> Report:
+    """The same, in the caller's transaction, and make anew what is derived; gives what was found.
+
+    Whether checkpoints agree with what was made, the report says: the caller decides.
+    """
+    return _Check(store, correct=True, progress=progress or (lambda *_: None)).run()
 
 
 def damage(store: Store) -> list[str]:
@@ -53,7 +62,7 @@ def only_indexes(found: Iterable[str]) -> bool:
 
 
 class _Check:
-    def __init__(self, store: Store, correct: bool, progress: Progress) -> None:
+    def __init__(self, store: Store, *, correct: bool, progress: Progress) -> None:
         self._store, self._correct, self._progress = store, correct, progress
         self._found = Report()
         self._tree = TreeCheck()

@@ -12,7 +12,13 @@ from xroad_lite.errors import LogError
 from xroad_lite.messagelog.store import Store
 from xroad_lite.messagelog.upkeep.backup import copy_file
 from xroad_lite.messagelog.upkeep.findings import Report
-from xroad_lite.messagelog.upkeep.fsck import Progress, damage, fsck, only_indexes
+from xroad_lite.messagelog.upkeep.fsck import (
+    Progress,
+    correct,
+    damage,
+    fsck,
+    only_indexes,
+)
 from xroad_lite.messagelog.upkeep.salvage import salvage
 
 _BESIDE = ("", "-wal", "-shm")
@@ -78,7 +84,7 @@ def _correct(log: Path, progress: Progress | None) -> None:
     store = Store(log)
     try:
         with store.transaction():
-            found = fsck(store, correct=True, progress=progress)
+            found = correct(store, progress)
             contradicted = [one for one in found.findings if one.code == "log.checkpoint"]
             if contradicted:
                 raise LogError(
