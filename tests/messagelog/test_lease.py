@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,36 @@ def test_what_is_no_lease_is_said(tmp_path: Path) -> None:
         on(tmp_path, "one").take()
     assert caught.value.code == "log.lease"
     assert (tmp_path / "lease").read_bytes() == b"[]\n"
+
+
+def test_it_is_renewed_while_the_log_is_kept_by_a_handler(tmp_path: Path) -> None:
+    """A thread of its own renews it, whatever the node is busy with."""
+    tenancy = Tenancy(tmp_path, seconds=0.15)
+    renewed = threading.Event()
+    whole = tenancy._write
+
+    def write(*what: object) -> None:
+        whole(*what)  # type: ignore[arg-type]
+        if what[0] is not None and tenancy._lease.renewals >= 2:
+            renewed.set()
+
+    tenancy._write = write  # type: ignore[method-assign,assignment]
+    tenancy.take()
+    assert renewed.wait(30)
+    tenancy.give_back()
+    tenancy.check()
+
+
+def test_who_was_overtaken_knows(tmp_path: Path) -> None:
+    """Once the lease is another's, every look at it says so."""
+    first = on(tmp_path, "one")
+    first.take()
+    crashed(first)
+    second = on(tmp_path, "two")
+    second.take()
+    for _ in range(2):
+        first._until = 0.0
+        with pytest.raises(LogError) as caught:
+            first.check()
+        assert caught.value.code == "log.forked"
+    second.give_back()

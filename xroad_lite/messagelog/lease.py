@@ -57,7 +57,10 @@ class Lease:
 
 
 class Tenancy:
-    """This process's hold on a log's identity, in the folder of its trusted store."""
+    """This process's hold on a log's identity, in the folder of its trusted store.
+
+    A thread renews it, so that it is kept however long a handler keeps the log to itself.
+    """
 
     def __init__(
         self,
@@ -74,6 +77,8 @@ class Tenancy:
         self._machine = this_machine() if machine is None else machine
         self._lock: IO[bytes] | None = None
         self._renewing = threading.Lock()
+        self._ended = threading.Event()
+        self._lost: LogError | None = None
         self._lease: Lease | None = None
         self._until = 0.0
 
@@ -83,15 +88,15 @@ class Tenancy:
         assert self._lease is not None
         return self._lease.epoch
 
-    @property
-    def renew_at(self) -> float:
-        """When it is to be renewed, by ``running_seconds``."""
-        return self._until - self._seconds * 2 / 3
+    def check(self) -> None:
+        """Raise ``LogError`` when another process may keep the log: then nothing is written.
 
-    @property
-    def lapsed(self) -> bool:
-        """Whether another process may have taken over: renew before anything else is written."""
-        return self._elapsed() >= self._until
+        A lease that has lapsed, as while the machine slept, is renewed first.
+        """
+        if self._lost is not None:
+            raise self._lost
+        if self._elapsed() >= self._until:
+            self.renew()
 
     def take(self, waiting: Callable[[str], object] = lambda _: None) -> None:
         """Begin an epoch. Where another machine's process did not give back, watch it first.
@@ -110,21 +115,37 @@ class Tenancy:
         except BaseException:
             self._lock.close()
             raise
+        threading.Thread(target=self._keep, name="lease", daemon=True).start()
+
+    def _keep(self) -> None:
+        while not self._ended.wait(self._seconds / 3):
+            with suppress(LogError):  # said by ``check``, when it has lapsed
+                self.renew()
+            if self._lost is not None:
+                return
 
     def renew(self) -> None:
         """Go on for another while; ``LogError`` ``log.forked`` if another has taken over."""
         with self._renewing:
             lease = self._lease
-            assert lease is not None
-            self._write(bytes(lease), replace(lease, renewals=lease.renewals + 1))
+            if lease is None or self._ended.is_set():
+                return
+            try:
+                self._write(bytes(lease), replace(lease, renewals=lease.renewals + 1))
+            except LogError as error:
+                if error.code == "log.forked":
+                    self._lost = error
+                raise
 
     def give_back(self) -> None:
         """End it, so that the next process, wherever it is, need not wait."""
-        if self._lease is not None and self._lock is not None:
-            with suppress(LogError):
-                self._store.swap(bytes(self._lease), bytes(replace(self._lease, holder="")))
-            self._lock.close()
-            self._lock = None
+        self._ended.set()
+        with self._renewing:
+            if self._lease is not None and self._lock is not None:
+                with suppress(LogError):
+                    self._store.swap(bytes(self._lease), bytes(replace(self._lease, holder="")))
+                self._lock.close()
+                self._lock = None
 
     def _write(self, before: bytes | None, lease: Lease) -> None:
         began = self._elapsed()

@@ -33,9 +33,9 @@ _RESTORE = (
 
 @dataclass(slots=True)
 class _Errand:
-    """One visit to the trusted store: a lease to renew, and perhaps a checkpoint to put there."""
+    """One visit to the trusted store, to put a checkpoint there."""
 
-    note: Note | None
+    note: Note
     at: float
     problem: LogError | None = None
     done: threading.Event = field(default_factory=threading.Event)
@@ -77,6 +77,7 @@ class Checkpointing:
         self._said_at = now
         self.table.create()
         self._note = self._begin(verifiers, now, talk)
+        self._covered = 0 if self._note is None else Checkpoint.read(self._note).size
 
     def _begin(
         self, verifiers: Sequence[Verifier], now: float, talk: Callable[[str], object]
@@ -120,22 +121,14 @@ class Checkpointing:
         """Raise ``LogError`` when another process may keep this log: then nothing is written."""
         if self._forked is not None:
             raise self._forked
-        if self._tenancy.lapsed:  # no one has renewed it: the machine slept, or nobody ran the node
-            try:
-                self._tenancy.renew()
-            except LogError as error:
-                self._failed(error)
-                raise
+        self._tenancy.check()
 
     def pump(self, now: float) -> None:
         """Take in what the last visit brought, and sign what is due; costs nothing in between."""
         if self._errand is not None and self._errand.done.is_set():
             self._collect()
         if self._errand is None and self._is_due(now):
-            self._errand = _Errand(self._sign(now), now)
-            threading.Thread(
-                target=self._run, args=(self._errand,), name="checkpoint", daemon=True
-            ).start()
+            self._begin_visit(now)
         self.check()
 
     def sign_now(self, now: float) -> Note | None:
@@ -168,27 +161,26 @@ class Checkpointing:
         }
 
     def _is_due(self, now: float) -> bool:
-        moment = running_seconds()
-        if moment < self._try_at:
-            return False
-        grown = self.store.size - self._covered()
+        grown = self.store.size - self._covered
         if not grown:
             self._said_at = now
-        waited = now - self._said_at
-        return (
-            grown >= self._entries
-            or (grown > 0 and not 0 <= waited < self._seconds)
-            or moment >= self._tenancy.renew_at
-        )
+            return False
+        late = not 0 <= now - self._said_at < self._seconds
+        return (late or grown >= self._entries) and running_seconds() >= self._try_at
 
-    def _covered(self) -> int:
-        return 0 if self._note is None else Checkpoint.read(self._note).size
+    def _begin_visit(self, now: float) -> None:
+        note = self._sign(now)
+        if note is not None:
+            self._errand = errand = _Errand(note, now)
+            threading.Thread(
+                target=self._run, args=(errand,), name="checkpoint", daemon=True
+            ).start()
 
     def _sign(self, now: float) -> Note | None:
         """A note over all entries, if there are any that none covers yet."""
         with self.store.transaction(durable=False):  # nobody else's half-written entries
             size = self.store.size
-            if size == self._covered():
+            if size == self._covered:
                 return None
             root = merkle.root(size, self.store.read_hash)
         self._said_at = now
@@ -196,10 +188,9 @@ class Checkpointing:
 
     def _run(self, errand: _Errand) -> None:
         try:
-            self._tenancy.renew()
-            if errand.note is not None:
-                before = None if self._note is None else str(self._note).encode()
-                self._trusted.swap(before, str(errand.note).encode())
+            self._tenancy.check()
+            before = None if self._note is None else str(self._note).encode()
+            self._trusted.swap(before, str(errand.note).encode())
         except LogError as error:
             errand.problem = error
         finally:
@@ -229,17 +220,13 @@ class Checkpointing:
         assert errand is not None
         if errand.problem is None:
             self.problem = None
-            if errand.note is not None:
-                self._note = errand.note
-                self.table.add(errand.note, errand.at)
+            self._note, self._covered = errand.note, Checkpoint.read(errand.note).size
+            self.table.add(errand.note, errand.at)
             return
-        self._failed(errand.problem)
-
-    def _failed(self, error: LogError) -> None:
-        self.problem = str(error)
+        self.problem = str(errand.problem)
         self._try_at = running_seconds() + _AGAIN_SECONDS
-        if error.code == "log.forked":
-            self._forked = error
+        if errand.problem.code == "log.forked":
+            self._forked = errand.problem
 
 
 def read_trusted(trusted: TrustedStore) -> Note | None:
