@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import pytest
 
 from xroad_lite import Node
+from xroad_lite.exchange import compiled
 from xroad_lite.node import words
 from xroad_lite.testing import CIVIL, two_agency_instance
 
@@ -22,6 +24,7 @@ def test_the_second_start_reads_no_turtle(tmp_path: Path, monkeypatch: pytest.Mo
         (kept,) = (folder / "vocabulary").glob("*.json") if read else [None]
         if spoilt and kept:
             kept.write_bytes(b"{}")
+        monkeypatch.setattr(compiled, "_BY_DIGEST", WeakValueDictionary())  # as in a new process
         with Node.open(folder, clock=lambda: 1_790_000_000.0) as node:
             node.subscribe("health.birth", reads="citizens.person")(lambda _: None)
     assert len(read) == 2

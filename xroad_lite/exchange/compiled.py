@@ -1,19 +1,46 @@
-"""Schemas and translators compiled once per snapshot; does not choose which one applies."""
+"""Schemas compiled once per snapshot, translators once per vocabulary; chooses none of them.
+
+Snapshots with the same vocabularies share what was compiled by these: most new ones change others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from xroad_lite.errors import SchemaError, SemanticsError
 from xroad_lite.registry import SchemaVersion, Snapshot
 from xroad_lite.schema import CompiledSchema, compile_schema
 from xroad_lite.semantics import Translator, Vocabulary, load_vocabulary, translator
+from xroad_lite.semantics.vocabulary import digest_of
 
 _SCHEMAS: WeakKeyDictionary[Snapshot, dict[str, CompiledSchema]] = WeakKeyDictionary()
-_VOCABULARIES: WeakKeyDictionary[Snapshot, Vocabulary] = WeakKeyDictionary()
-_TRANSLATORS: WeakKeyDictionary[Snapshot, dict[tuple[str, str], Translator]] = WeakKeyDictionary()
+_WORDS: WeakKeyDictionary[Snapshot, _Words] = WeakKeyDictionary()
+_BY_DIGEST: WeakValueDictionary[str, _Words] = WeakValueDictionary()
+
+
+class _Words:
+    """A vocabulary, with the translators that were compiled by it."""
+
+    __slots__ = ("__weakref__", "translators", "vocabulary")
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.translators: dict[tuple[str, str, str, str], Translator] = {}
+
+
+def _words(snapshot: Snapshot, load: Callable[[], Vocabulary] | None = None) -> _Words:
+    found = _WORDS.get(snapshot)
+    if found is None:
+        files = snapshot.vocabulary_files
+        digest = digest_of(files)
+        found = _BY_DIGEST.get(digest)
+        if found is None:
+            found = _Words(load() if load else load_vocabulary(files))
+            _BY_DIGEST[digest] = found
+        _WORDS[snapshot] = found
+    return found
 
 
 def compiled_schema(snapshot: Snapshot, version: SchemaVersion) -> CompiledSchema:
@@ -30,19 +57,16 @@ def compiled_translator(
     snapshot: Snapshot, source: SchemaVersion, target: SchemaVersion
 ) -> Translator:
     """The translator from one schema version to another by the snapshot's vocabularies."""
-    compiled = _TRANSLATORS.setdefault(snapshot, {})
-    key = (source.sha256, target.sha256)
-    if key not in compiled:
-        if snapshot not in _VOCABULARIES:
-            _VOCABULARIES[snapshot] = load_vocabulary(snapshot.vocabulary_files)
-        compiled[key] = translator(source.document, target.document, _VOCABULARIES[snapshot])
-    return compiled[key]
+    words = _words(snapshot)
+    key = (source.iri, source.sha256, target.iri, target.sha256)
+    if key not in words.translators:
+        words.translators[key] = translator(source.document, target.document, words.vocabulary)
+    return words.translators[key]
 
 
 def give_vocabulary(snapshot: Snapshot, load: Callable[[], Vocabulary]) -> None:
     """Take the snapshot's vocabulary from ``load`` unless it is known, not from Turtle."""
-    if snapshot not in _VOCABULARIES:
-        _VOCABULARIES[snapshot] = load()
+    _words(snapshot, load)
 
 
 def check_readable(snapshot: Snapshot, source: SchemaVersion, target: SchemaVersion) -> None:

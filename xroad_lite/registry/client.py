@@ -227,13 +227,14 @@ class RegistryClient:
 
     def _load(self, head: Head, present: State | None) -> Snapshot:
         """Verify a snapshot; documents that are in memory already are shared with it."""
-        known = {} if present is None else present.snapshot.by_digest
+        like = None if present is None else present.snapshot
+        known = {} if like is None else like.by_digest
 
         def read(path: str, limit: int, sha256: str | None) -> bytes:
             data = known.get(sha256) if sha256 is not None else None
             return self.read(path, limit, sha256) if data is None else data
 
-        return load_snapshot(head, Roots(self._anchor, self.read), read)
+        return load_snapshot(head, Roots(self._anchor, self.read), read, like)
 
 
 def newest_root(address: str) -> tuple[bytes, int]:

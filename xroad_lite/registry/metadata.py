@@ -189,9 +189,10 @@ class History:
         return True
 
 
-def load_snapshot(head: Head, roots: Roots, read: Read) -> Snapshot:
+def load_snapshot(head: Head, roots: Roots, read: Read, like: Snapshot | None = None) -> Snapshot:
     """Verify every role and file that ``head`` binds, and give the snapshot.
 
+    What is the same in ``like`` is not parsed anew. It must be of the same registry.
     A domain's role that is not signed as delegated, or claims another's files, stops that domain
     alone: the snapshot says so in ``edition.roles``. Anything else raises ``RegistryError``.
     """
@@ -228,7 +229,7 @@ def load_snapshot(head: Head, roots: Roots, read: Read) -> Snapshot:
         previous=head.previous,
         roles=tuple(roles),
     )
-    return Snapshot(edition, documents)
+    return Snapshot(edition, documents, like)
 
 
 def read_target(target: TargetFile, read: Read) -> bytes:

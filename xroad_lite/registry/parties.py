@@ -131,9 +131,7 @@ class Parties:
                 self._standing[party] = found
         return found
 
-    def approvers(
-        self, party: str, lead: list[CertificateEntry]
-    ) -> list[CertificateEntry] | None:
+    def approvers(self, party: str, lead: list[CertificateEntry]) -> list[CertificateEntry] | None:
         """Whose keys approve agreements for a party: its member's; the lead's for its groups.
 
         None for a party of another instance: its own registry says.

@@ -11,19 +11,20 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from xroad_lite import strict_json, times
 from xroad_lite.errors import KeysError, RegistryError
 from xroad_lite.keys import RevocationList, Trust, read_certificates, read_revocation_list
+from xroad_lite.registry.agreements import ENDED, Agreements, Approval, Force
 from xroad_lite.registry.agreements import FOLDER as AGREEMENTS
-from xroad_lite.registry.agreements import Agreements, Approval, Force
 from xroad_lite.registry.documents import read_document, read_json
 from xroad_lite.registry.edition import Edition, Role
 from xroad_lite.registry.linking import linked
 from xroad_lite.registry.models import (
     Agreement,
     CertificateEntry,
+    Document,
     Ending,
     Group,
     Instance,
@@ -39,6 +40,7 @@ from xroad_lite.registry.schema_ids import fingerprint, schema_guid, schema_id
 from xroad_lite.registry.trusted import FOLDER as TRUSTED
 from xroad_lite.registry.trusted import TrustedInstance, read_trusted
 
+_D = TypeVar("_D", bound=Document)
 _ENDINGS = {"json": ".json", "avro": ".avsc"}
 _SUBJECT = re.compile(r"schemas/([a-z0-9-]+)/([a-z0-9-]+)/subject\.yaml")
 _SCHEMA = re.compile(r"schemas/[^/]+/[^/]+/\d+\.(json|avsc)")
@@ -78,9 +80,14 @@ class SchemaVersion:
 class Snapshot:
     """An edition with its documents, read at first use."""
 
-    def __init__(self, edition: Edition, files: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, edition: Edition, files: Mapping[str, bytes], like: Snapshot | None = None
+    ) -> None:
+        """``like`` is one before it: what is the same in both is not read anew."""
         self.edition = edition
         self._files = dict(files)
+        self._documents: dict[str, tuple[bytes, Document]] = dict(like._documents) if like else {}
+        """By path what was read of which bytes, here or in the one before."""
         self._schemas: dict[str, SchemaVersion] = {}
         self._roles: dict[str, Role | None] = {}
         self._subjects: dict[str, Subject] = {}
@@ -148,14 +155,14 @@ class Snapshot:
     def members(self) -> tuple[Member, ...]:
         """All members, by file name."""
         return tuple(
-            read_document(Member, path, data) for path, data in self._below("members/", ".yaml")
+            self._document(Member, path, data) for path, data in self._below("members/", ".yaml")
         )
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The instance's groups, by file name."""
         return tuple(
-            read_document(Group, path, data) for path, data in self._below("groups/", ".yaml")
+            self._document(Group, path, data) for path, data in self._below("groups/", ".yaml")
         )
 
     @cached_property
@@ -182,7 +189,12 @@ class Snapshot:
     def _agreements(self) -> Agreements:
         files = dict(self._below(AGREEMENTS, (".yaml", ".jws")))
         bases = {name: one.base for name, one in self.trusted.items()}
-        return Agreements(files, self.instance.base, self._approvers, bases=bases)
+        read = {
+            path: self._document(Agreement, path, data)
+            for path, data in files.items()
+            if path.endswith(".yaml") and not path.endswith(ENDED)
+        }
+        return Agreements(files, self.instance.base, self._approvers, read, bases)
 
     def _approvers(self, party: str) -> list[CertificateEntry] | None:
         return self.parties.approvers(party, self.instance.agreement_certificates)
@@ -280,7 +292,7 @@ class Snapshot:
         """The line of schemas of a message type, if it is here."""
         path = f"schemas/{type_.replace('.', '/', 1)}/subject.yaml"
         if type_ not in self._subjects and path in self._files:
-            subject = read_document(Subject, path, self._files[path])
+            subject = self._document(Subject, path, self._files[path])
             if subject.type != type_:
                 raise RegistryError(
                     "registry.document", f"{path}: type: got {subject.type}, expected {type_}"
@@ -409,6 +421,14 @@ class Snapshot:
         if data is None:
             raise RegistryError("registry.missing_file", f"{path} is not in the registry")
         return data
+
+    def _document(self, model: type[_D], path: str, data: bytes) -> _D:
+        before = self._documents.get(path)
+        if before is None or before[0] != data or not isinstance(before[1], model):
+            before = self._documents[path] = data, read_document(model, path, data)
+        found = before[1]
+        assert isinstance(found, model)
+        return found
 
     def _below(self, folder: str, ending: str | tuple[str, ...]) -> list[tuple[str, bytes]]:
         return sorted(

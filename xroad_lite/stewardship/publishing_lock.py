@@ -31,6 +31,7 @@ def publishing(folder: Path, *, seconds: float = WAIT_SECONDS) -> Iterator[None]
     ``RegistryError`` ``registry.locked`` says who holds it. It is given back when its process
     ends, however that happens.
     """
+    fresh = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _FILE).open("a+") as lock:
         _take(lock, folder, seconds)
@@ -38,7 +39,12 @@ def publishing(folder: Path, *, seconds: float = WAIT_SECONDS) -> Iterator[None]
         lock.truncate()
         lock.write(_who())
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            if fresh and [one.name for one in folder.iterdir()] == [_FILE]:  # nothing came of it
+                (folder / _FILE).unlink()
+                folder.rmdir()
 
 
 def _take(lock: IO[str], folder: Path, seconds: float) -> None:
