@@ -87,6 +87,7 @@ class CheckpointTable:
         """Forget those of more entries, of a log that has lost them."""
         with self._store.transaction():
             self._store.execute("DELETE FROM xl_checkpoints WHERE size > ?", (size,))
+            self._store.execute("DELETE FROM xl_cosignatures WHERE size > ?", (size,))
 
     def newest(self) -> Kept | None:
         """The one over most entries."""

@@ -76,14 +76,15 @@ def trust(
     found = trust_log(Settings.read(node), time.time(), really=yes)
 
     def people() -> None:
-        before = "nothing" if found["before"] is None else f"{found['before']} entries"
+        before = "nothing" if found.before is None else f"{found.before} entries"
         verb = "now holds" if yes else "would hold"
         output.out.print(
-            f"the trusted store held {before}; it {verb} {found['after']}", highlight=False
+            f"the trusted store held {before}; it {verb} {found.after}", highlight=False
         )
-        if found["kept"]:
-            output.out.print(f"what it held is kept as {found['kept']}", highlight=False)
+        if found.kept is not None:
+            output.out.print(f"what it held is kept as {found.kept}", highlight=False)
         if not yes:
             output.say("to do it: xroad-lite log trust --yes")
 
-    output.give(found, people)
+    kept = None if found.kept is None else str(found.kept)
+    output.give({"before": found.before, "after": found.after, "kept": kept}, people)
