@@ -15,8 +15,10 @@ from xroad_lite.cli.agreement_given import (
     Certificates,
     Key,
     Name,
+    Others,
     Source,
     moment,
+    newest,
     purpose,
     read,
     signer,
@@ -46,6 +48,7 @@ def new(
     ] = None,
     begins: Annotated[str, typer.Option("--from", help="A day or a time in UTC.")] = "",
     until: Annotated[str, typer.Option(help="A day or a time in UTC.")] = "",
+    others: Others = None,
     source: Source = Path(),
     json: options.Json = False,
 ) -> None:
@@ -72,7 +75,7 @@ def new(
     without = ""
     if has_key(text) or not shelf.versions(name):
         try:
-            text = with_key(text, snapshot, time.time())
+            text = with_key(text, snapshot, time.time(), newest(others))
         except RegistryError as error:
             text, without = without_key(text), error.message
     (source / path).parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +93,9 @@ def new(
 
 @agreement_app.command("key")
 @output.command
-def make_key(name: Name, source: Source = Path(), json: options.Json = False) -> None:
+def make_key(
+    name: Name, others: Others = None, source: Source = Path(), json: options.Json = False
+) -> None:
     """Make the key of an agreement's pseudonyms anew, before anybody has approved it."""
     from xroad_lite.stewardship.agreement_keys import with_key
     from xroad_lite.stewardship.agreements import approved_by
@@ -103,7 +108,7 @@ def make_key(name: Name, source: Source = Path(), json: options.Json = False) ->
             f"{path} is approved by its {' and '.join(roles)}: another key is another agreement",
             hint=f"make its next version with: xroad-lite agreement new {name.partition('/')[0]}",
         )
-    text = with_key(shelf.files[path].decode(), shelf.snapshot, time.time())
+    text = with_key(shelf.files[path].decode(), shelf.snapshot, time.time(), newest(others))
     _write(source, {path: text.encode()})
     output.give(
         {"path": path},

@@ -49,6 +49,19 @@ Language = Annotated[
 ]
 
 
+Others = Annotated[
+    list[Path] | None,
+    typer.Option("--with", help="Another instance's published registry, for its parties' keys."),
+]
+
+
+def newest(folders: list[Path] | None) -> list[Snapshot]:
+    """What other instances have published last."""
+    from xroad_lite.registry import RegistryFolder
+
+    return [RegistryFolder(one).newest() for one in folders or ()]
+
+
 def read(source: Path) -> Shelf:
     """The agreements of a source directory, or of what is published in a folder."""
     from xroad_lite.registry import RegistryFolder, read_source

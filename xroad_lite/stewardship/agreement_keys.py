@@ -15,6 +15,7 @@ from xroad_lite.errors import IdentifierError, RegistryError
 from xroad_lite.registry import Agreement, Parties, Party, Snapshot
 from xroad_lite.registry.documents import read_yaml
 from xroad_lite.registry.encryption_keys import public_key
+from xroad_lite.registry.trusted import instance_of
 from xroad_lite.schema.persons import persons
 
 _WHY: Final = "# Makes pseudonyms of persons; wrapped to each party.\n"
@@ -45,18 +46,20 @@ def not_ended(party: Party, at: float) -> Iterator[PublicKey]:
             yield public_key(one)
 
 
-def wrapped_key(parties: Parties, iri: str, sides: Sequence[str | None], at: float) -> str:
+def wrapped_key(books: Sequence[Parties], iri: str, sides: Sequence[str | None], at: float) -> str:
     """A new pseudonym key for the version with this IRI, wrapped to all who stand under its sides.
 
+    ``books`` are who is registered, here and in other instances, each believed about its own.
     ``RegistryError`` where one of them lists no encryption key, or there is nobody on one side.
     """
-    nobody = [side for side in sides if not side or not _is_somebody(parties, side)]
-    named = [side for side in sides if side not in nobody]
-    found = {name: parties.get(name) for name in standing(parties, *named)}
-    wraps = [(name, key) for name, one in found.items() if one for key in not_ended(one, at)]
-    without = [f"{name} lists no encryption key" for name in found if name not in dict(wraps)]
-    if nobody or without:
-        why = [f"{side or 'everybody'} is no registered party" for side in nobody] + without
+    found = {side: _parties_of(books, side) for side in sides}
+    why = [f"{side or 'everybody'} is no registered party" for side in sides if not found[side]]
+    wraps = []
+    for name, party in {one: each for of in found.values() for one, each in of.items()}.items():
+        keys = list(not_ended(party, at))
+        wraps += [(name, key) for key in keys]
+        why += [] if keys else [f"{name} lists no encryption key"]
+    if why:
         raise RegistryError(
             "registry.no_encryption_key",
             f"there can be no pseudonym key: {'; '.join(why):.800}",
@@ -65,23 +68,30 @@ def wrapped_key(parties: Parties, iri: str, sides: Sequence[str | None], at: flo
     return new_pseudonym_key(iri, wraps)
 
 
-def _is_somebody(parties: Parties, side: str) -> bool:
+def _parties_of(books: Sequence[Parties], side: str | None) -> dict[str, Party]:
+    """Who stands under a party of an agreement, by the registry of its own instance."""
     try:
-        return bool(parties.standing(side))
+        own = next((one for one in books if side and one.is_own(side)), None)
+        names = sorted(own.standing(side)) if own and side else []
     except IdentifierError:
-        return False
+        return {}
+    found = {name: own.get(name) for name in names} if own else {}
+    return {name: party for name, party in found.items() if party is not None}
 
 
-def with_key(text: str, snapshot: Snapshot, at: float) -> str:
+def with_key(text: str, snapshot: Snapshot, at: float, others: Sequence[Snapshot] = ()) -> str:
     """An agreement's file with a new pseudonym key, in place of the one that it has.
 
-    ``RegistryError`` as in ``wrapped_key``.
+    ``others`` are the snapshots of other instances that have parties. ``RegistryError`` as in
+    ``wrapped_key``.
     """
     said = read_yaml("the agreement", text.encode())
-    name, version = said["agreement"], said["version"]
-    iri = f"{snapshot.instance.base}agreements/{name}/{version}"
+    name, version, provider = said["agreement"], said["version"], str(said.get("provider"))
+    home = snapshot.trusted.get(instance_of(provider))
+    base = snapshot.instance.base if home is None else home.base
     sides = [said.get(side) for side in ("provider", "consumer")]
-    key = wrapped_key(snapshot.parties, iri, sides, at)
+    books = [one.parties for one in (snapshot, *others)]
+    key = wrapped_key(books, f"{base}agreements/{name}/{version}", sides, at)
     return f"{without_key(text).rstrip()}\n{_WHY}pseudonym_key: '{key}'\n"
 
 

@@ -221,7 +221,7 @@ class DevelopmentInstance:
                 return None
             iri = snapshot.agreement_iri(agreement)
             sides = (agreement.provider, agreement.consumer)
-            return wrapped_key(snapshot.parties, iri, sides, self._now)
+            return wrapped_key([snapshot.parties], iri, sides, self._now)
         except (ValidationError, XRoadError):  # whoever checks the documents says what is wrong
             return None
 

@@ -12,6 +12,7 @@ from xroad_lite.errors import EncryptionError, XRoadError
 from xroad_lite.registry import Agreement, Party
 from xroad_lite.registry.encryption_keys import key_in_force, public_key
 from xroad_lite.registry.models import Subsystem
+from xroad_lite.registry.trusted import instance_of
 from xroad_lite.registry.yaml_values import Path
 from xroad_lite.schema.persons import persons
 from xroad_lite.stewardship.agreement_keys import carried, standing
@@ -87,18 +88,24 @@ def _pseudonym_key(reading: Reading, path: str, agreement: Agreement) -> Iterato
     except EncryptionError as error:
         yield Finding(path, "registry.pseudonym_key", error.message, hint=again, at=at)
         return
-    iri = f"{reading.base}agreements/{agreement.agreement}/{agreement.version}"
+    bases = {one.instance: one.base for _, one in reading.trusted}
+    base = bases.get(instance_of(agreement.provider), reading.base)
+    iri = f"{base}agreements/{agreement.agreement}/{agreement.version}"
     if reading.instance is not None and producers != {iri}:
         said = ", ".join(sorted(producers))
         message = f"it is of {said:.300}: expected a key of this version's own, of {iri}"
         yield Finding(path, "registry.pseudonym_key", message, hint=again, at=at)
         return
-    names = set(standing(reading.parties, agreement.provider, agreement.consumer))
-    for other in sorted({name for name, _ in wraps} - names):
+    for other in sorted({name for name, _ in wraps if not _is_party(reading, agreement, name)}):
         message = f"{other} can open it, and is no party of the agreement"
         yield Finding(path, "registry.pseudonym_key", message, hint=again, at=at)
     for name, party in _registered(reading, agreement):
         yield from _wrapped_to(path, name, party, {kid for one, kid in wraps if one == name}, again)
+
+
+def _is_party(reading: Reading, agreement: Agreement, name: str) -> bool:
+    sides = (agreement.provider, agreement.consumer)
+    return any(reading.parties.stands_for(side, name) for side in sides if side)
 
 
 def _wrapped_to(
