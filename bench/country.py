@@ -16,7 +16,7 @@ import yaml
 
 from xroad_lite.registry import RegistryFolder
 from xroad_lite.stewardship import DevelopmentInstance, Repository
-from xroad_lite.stewardship.repository import domain_paths
+from xroad_lite.stewardship.staging import domain_paths
 from xroad_lite.testing import CIVIL
 
 MEMBERS, SCHEMAS, DOMAINS = 1000, 5000, 20

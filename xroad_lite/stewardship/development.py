@@ -28,8 +28,9 @@ from xroad_lite.registry.models import Lives
 from xroad_lite.stewardship.agreement_keys import personal_types, wrapped_key
 from xroad_lite.stewardship.authority import Authority, Identity
 from xroad_lite.stewardship.publication import bundled_files, publish
-from xroad_lite.stewardship.repository import Repository, domain_paths
+from xroad_lite.stewardship.repository import Repository
 from xroad_lite.stewardship.signing import RoleKeys, make_role_key
+from xroad_lite.stewardship.staging import domain_paths
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key

@@ -17,8 +17,10 @@ from xroad_lite.registry.documents import read_document
 from xroad_lite.registry.models import Instance, Lives
 from xroad_lite.stewardship.checking import check_registry
 from xroad_lite.stewardship.publishing_lock import publishing
-from xroad_lite.stewardship.repository import INSTANCE, Outcome, Repository, domain_paths
+from xroad_lite.stewardship.repository import Outcome, Repository
+from xroad_lite.stewardship.roles import INSTANCE
 from xroad_lite.stewardship.signing import RoleKeys
+from xroad_lite.stewardship.staging import domain_paths
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
