@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import runpy
 import sqlite3
 import sys
 import time
@@ -45,6 +46,15 @@ def work(name: str, adapter: str, file: str) -> None:
     sys.stderr = (Path(file).parent / f"{Path(file).stem}.log").open("a")
     module = load(name)
     run_adapter(getattr(module, adapter), module.Configuration)
+
+
+def program(folder: str, *command: str) -> None:
+    """A program of a project, as ``python`` would run it there; what it says goes to a file."""
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    sys.argv = list(command)
+    sys.stdout = sys.stderr = Path("output.txt").open("a", buffering=1)  # noqa: SIM115  to its end
+    runpy.run_path(command[0], run_name="__main__")
 
 
 class Process:

@@ -11,8 +11,8 @@ from test_files import BIRTHS
 
 from xroad_lite.testing import CIVIL, HEALTH
 
-KILLS = 60 if "XROAD_LITE_CHAOS" in os.environ else 4
-ROWS = 120
+KILLS = 60 if "XROAD_LITE_CHAOS" in os.environ else 3
+ROWS = 60
 
 
 def test_adapters_are_killed(instance, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """What ``xroad-lite init --adapter`` makes runs as its README says, each adapter's of the five."""
 
 import json
-import os
+import shutil
 import subprocess
 import sys
 import time
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from databases import free_port
+from processes import context, paths, program
 from typer.testing import CliRunner
 
 from xroad_lite import Node
@@ -19,31 +20,35 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def project(request, tmp_path):
-    """A new project of the adapter; programs that were started in it end with the test."""
+def project(request, tmp_path, built, monkeypatch):
+    """A new project of the adapter; programs that were started in it end with the test.
+
+    Those that need xroad_lite are children of a server that has it loaded, as time is short.
+    """
     name = request.param
-    folder, started = tmp_path / name, []
+    folder, started, children = tmp_path / name, [], context()
+    monkeypatch.setenv("PYTHONPATH", paths())
+
+    def instance(made, **_):
+        shutil.copytree(built.folder, made)
+
+    monkeypatch.setattr("xroad_lite.testing.two_agency_instance", instance)
     made = CliRunner().invoke(app, ["init", str(folder), "--adapter", name, "--json"])
     assert (made.exit_code, json.loads(made.stdout)["ok"]) == (0, True), made.output
 
     def start(*command):
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        output = (folder / "output.txt").open("ab")
-        started.append(
-            subprocess.Popen(
-                [sys.executable, *command],
-                cwd=folder,
-                env=environment,
-                stdout=output,
-                stderr=output,
-            )
-        )
-        return started[-1]
+        if command[0] in ("adapter.py", "ask.py"):
+            started.append(children.Process(target=program, args=(str(folder), *command)))
+            started[-1].start()
+        else:
+            output = (folder / "output.txt").open("ab")
+            run = [sys.executable, *command]
+            started.append(subprocess.Popen(run, cwd=folder, stdout=output, stderr=output))
 
     yield folder, start
     for one in started:
         one.kill()
-        one.wait(10)
+        (one.join if hasattr(one, "join") else one.wait)()
 
 
 def wait(folder, until, seconds=60):

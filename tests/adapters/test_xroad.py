@@ -8,7 +8,7 @@ import pytest
 from conftest import load
 
 from xroad_lite import RequestError, XRoadError
-from xroad_lite.testing import CIVIL
+from xroad_lite.testing import CIVIL, HEALTH, Tamperer
 
 SERVICE = {
     "type": "citizens.person-query",
@@ -95,7 +95,8 @@ def test_a_request_is_answered_by_a_service_of_x_road(two, server):
     ((path, headers),) = server.asked
     assert path == "/r1/DEMO/GOV/POPULATION/persons/by-code/persons/EX-1"
     assert headers["X-Road-Client"] == CIVIL
-    assert headers["X-Road-UserId"] == "EE-7"
+    sealed = Tamperer(two.instance.node_folder(HEALTH)).last_sent().opened.attributes
+    assert headers["X-Road-UserId"] == sealed.userid  # a pseudonym: the bus carries nothing else
     assert headers["X-Road-Issue"] == "caso %C3%B1"
     assert headers["X-Road-Represented-Party"] == "GOV/TAX"
     ((id_, request_id, digest),) = two.civil.store.query("SELECT * FROM xroad_calls")
