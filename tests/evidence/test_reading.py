@@ -11,7 +11,7 @@ import pytest
 from xroad_lite.audit import reading
 from xroad_lite.audit.opening import Log, open_evidence
 from xroad_lite.audit.reading import read_parts
-from xroad_lite.errors import LogError
+from xroad_lite.errors import ConfigurationError
 from xroad_lite.messagelog import Store, entries, merkle
 from xroad_lite.messagelog.evidence.parts import PART, Part
 from xroad_lite.messagelog.evidence.tally import Tally
@@ -108,7 +108,7 @@ def test_what_was_kept_of_another_log_is_refused(log: Log, tmp_path: Path) -> No
     """The file says of what it is."""
     resume = tmp_path / "resume"
     parts(log, resume)
-    with pytest.raises(LogError, match="other evidence"):
+    with pytest.raises(ConfigurationError, match="other evidence"):
         list(
             read_parts(log, [5], processes=1, resume=resume, identity="x", progress=lambda *_: None)
         )

@@ -210,10 +210,12 @@ def _check_proof(bundle: Bundle, index: int, head: Checkpoint | None) -> None:
 
 
 def _check_note(bundle: Bundle, note: Note) -> None:
-    """Every signature that is on a proof's head is on the bundle's head."""
+    """A proof's head has the log's own signature, and none that the bundle's head has not."""
     known = bundle.note(CHECKPOINT)
-    if not set(note.signatures) <= set(known.signatures) or not note.signatures:
+    if not set(note.signatures) <= set(known.signatures):
         raise LogError("log.proof", "its checkpoint has signatures that the bundle's head has not")
+    if all(one.name != bundle.manifest.log for one in note.signatures):
+        raise LogError("log.proof", "its checkpoint is not signed by the log")
 
 
 def _check_seal(bundle: Bundle, index: int, leaf: bytes) -> None:

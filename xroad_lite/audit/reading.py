@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from xroad_lite import strict_json
 from xroad_lite.audit.opening import Bundle, Log, open_evidence
-from xroad_lite.errors import LogError
+from xroad_lite.errors import ConfigurationError
 from xroad_lite.messagelog.evidence.parts import PART, Part, Source, read_part
 
 Progress = Callable[[int, int], None]
@@ -144,9 +144,9 @@ def _done(resume: Path, fingerprint: str) -> tuple[dict[Range, Part], int]:
     return known, length
 
 
-def _other(resume: Path) -> LogError:
-    return LogError(
-        "log.resume",
+def _other(resume: Path) -> ConfigurationError:
+    return ConfigurationError(
+        "config.resume",
         f"{resume} is about other evidence, or about another state of it",
         hint="remove it, or name another file",
     )
