@@ -193,6 +193,7 @@ def test_what_was_out_when_the_node_ended_is_taken_again(two: TwoAgencies) -> No
     two.civil.desk.hold("health.birth")
     publish(two, "s-1")
     take(two, lease=3600)
+    two.civil.desk._lent.clear()
     two.civil._receiver.inbox.recover()
     (again,) = take(two)
     assert again.attempt == 1

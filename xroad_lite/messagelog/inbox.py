@@ -157,14 +157,13 @@ class Inbox:
             rows = [(index,) for index in indexes]
             self._store.many("UPDATE xl_inbox SET running = 1 WHERE idx = ?", rows)
 
-    def lend(self, index: int, until: float) -> int:
-        """Somebody outside has it ``until`` then; gives its attempts, those that ran out too."""
-        sql = (
-            "UPDATE xl_inbox SET attempts = attempts + (running = 3), running = 3, next_at = ?"
-            " WHERE idx = ? RETURNING attempts"
-        )
+    def lend(self, lent: list[tuple[int, int, float]]) -> None:
+        """Somebody outside has these: index, attempts so far, and until when."""
+        rows = [(attempts, until, index) for index, attempts, until in lent]
         with self._store.transaction():
-            return int(self._store.query(sql, (until, index))[0][0])
+            self._store.many(
+                "UPDATE xl_inbox SET running = 3, attempts = ?, next_at = ? WHERE idx = ?", rows
+            )
 
     def returned(self, index: int) -> None:
         """Nobody has it any more, as if nobody had ever had it."""

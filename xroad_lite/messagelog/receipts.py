@@ -111,7 +111,8 @@ class ReceiptTables:
 
     def owe_outcome(self, entry: int, told: Told) -> bool:
         """The same for what became of an accepted message, if its agreement asks for receipts."""
-        rows = self._store.query("SELECT 1 FROM xl_receipts_owed WHERE entry = ? LIMIT 1", (entry,))
+        sql = "SELECT 1 FROM xl_receipts_owed WHERE entry = ? LIMIT 1"
+        rows = self._store.query(sql, (entry,), table="xl_receipts_owed")
         if rows:
             self.owe(entry, told)
         return bool(rows)

@@ -78,6 +78,8 @@ class Desk:
         self._orders: deque[_Order] = deque()
         self._takers: dict[str, deque[_Taker]] = {}
         self._held: set[str] = set()
+        self._finished: list[int] = []
+        """In the open transaction: they leave the inbox together."""
         self._lent: dict[int, Incoming] = {}
         self._asked: dict[str, Future[Message]] = {}
         self._ends: list[tuple[float, str]] = []
@@ -170,6 +172,7 @@ class Desk:
             if type is not None:
                 draft = reply_draft(self._receiver.judgement(entry, now), type, answer)
             self._dispatcher.finished(row, draft, now)
+            self._finished.append(entry)
             del self._lent[entry]
 
         return self._soon(work)
@@ -246,9 +249,12 @@ class Desk:
         self._asked.clear()
 
     def _do(self, orders: list[_Order], now: float) -> None:
+        self._finished.clear()
         try:
             with self._store.transaction(durable=any(one.durable for one in orders)):
                 outcomes = [(one, *_outcome(one.work, now)) for one in orders]
+                if self._finished:
+                    self._dispatcher.inbox.done(*self._finished)
         except BaseException as error:
             for one in orders:
                 one.future.set_exception(error)
@@ -296,17 +302,22 @@ class Desk:
             return False
         with self._store.transaction(durable=False):
             due = [row for row in due if not self._dispatcher.expired(row, now)]
+            given: list[tuple[_Taker, list[Incoming]]] = []
             while due and takers:
                 taker = takers.popleft()
                 if taker.future.set_running_or_notify_cancel():
-                    rows, due = due[: taker.limit], due[taker.limit :]
-                    taker.future.set_result([self._lend(row, now + taker.lease) for row in rows])
+                    given.append((taker, [self._again(row) for row in due[: taker.limit]]))
+                    due = due[taker.limit :]
+            ends = [(row, now + taker.lease) for taker, rows in given for row in rows]
+            self._dispatcher.inbox.lend([(row.index, row.attempts, at) for row, at in ends])
+        for taker, rows in given:
+            self._lent.update((row.index, row) for row in rows)
+            taker.future.set_result([self._dispatcher.message(row) for row in rows])
         return True
 
-    def _lend(self, row: Incoming, until: float) -> Message:
-        row = replace(row, attempts=self._dispatcher.inbox.lend(row.index, until))
-        self._lent[row.index] = row
-        return self._dispatcher.message(row)
+    def _again(self, row: Incoming) -> Incoming:
+        """Who was out before and was not finished in time has had one attempt more."""
+        return replace(row, attempts=row.attempts + 1) if row.index in self._lent else row
 
     def _row(self, entry: int) -> Incoming:
         row = self._lent.get(entry)

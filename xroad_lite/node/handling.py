@@ -107,11 +107,13 @@ class Dispatcher:
         return True
 
     def finished(self, row: Incoming, answer: Draft | None, now: float) -> None:
-        """It is handled, and this is its answer, if it has one."""
+        """It is handled, and this is its answer, if it has one; ``inbox.done`` is the caller's."""
         effects = Effects(self._writer)
         if answer is not None:
             effects.add(answer)
-        self._commit([(row, effects)], now)
+        effects.write()
+        self._say(row, entries.HANDLED, now)
+        self._forget(row.index)
 
     def failed(self, row: Incoming, error: Exception, now: float) -> None:
         """It could not be handled now: tried again later, or a dead letter."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from xroad_lite import times
@@ -84,6 +85,8 @@ class Receiver:
         self.judged: OrderedDict[int, Judgement] = OrderedDict()
         """Judgements of late, by log entry, so that a handler need not translate again."""
         self._fresh_bytes = 0
+        self._replied: dict[str, int] = {}
+        """Answers by the ids of our requests, in the open transaction: written together."""
         self.answered: list[str] = []
         """Ids of our requests that were answered of late, for whoever waits: see ``desk``."""
 
@@ -93,7 +96,7 @@ class Receiver:
 
     def open_request(self, message_id: str) -> OpenRequest | None:
         """See ``exchange.Memory``."""
-        return self._sender.open_request(message_id)
+        return None if message_id in self._replied else self._sender.open_request(message_id)
 
     def awaited(self, message_id: str) -> Awaited | None:
         """See ``exchange.Memory``."""
@@ -107,7 +110,7 @@ class Receiver:
         deliveries = self._taken = self._taken or self._transport.receive(BATCH)
         if deliveries:
             node = self.moment(now)
-            with self._store.transaction():
+            with self._replies():
                 for delivery in deliveries:
                     self._take(delivery, node)
             self._durable += [delivery.tag for delivery in deliveries]
@@ -116,6 +119,18 @@ class Receiver:
             self._transport.acknowledge(self._durable)
             self._durable = []
         return undecided or bool(deliveries)
+
+    @contextmanager
+    def _replies(self) -> Iterator[None]:
+        """A transaction, at whose end the answers that it brought are written."""
+        self._replied.clear()
+        with self._store.transaction():
+            yield
+            rows = [(index, message_id) for message_id, index in self._replied.items()]
+            if rows:
+                self._store.many("UPDATE xl_requests SET reply = ? WHERE id = ?", rows)
+        self.answered += self._replied
+        self._replied.clear()
 
     def _take(self, delivery: Delivery, node: Receiving) -> None:
         now, content = node.now, (delivery.seal, delivery.salt, delivery.body)
@@ -168,7 +183,7 @@ class Receiver:
         decided = False
         stuck: set[str] = set()
         node = self.moment(now)
-        with self._store.transaction():
+        with self._replies():
             for row in rows:
                 order = row.order
                 if order in stuck:
@@ -255,10 +270,7 @@ class Receiver:
             self._sender.receipts.got(found, index)
             return
         if found.operation == REPLY:
-            self._store.execute(
-                "UPDATE xl_requests SET reply = ? WHERE id = ?", (index, attributes.inreplyto)
-            )
-            self.answered.append(attributes.inreplyto or "")
+            self._replied[attributes.inreplyto or ""] = index
         else:
             expiry = attributes.expirytime
             expires = None if expiry is None else times.to_unix(expiry)

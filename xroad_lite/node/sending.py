@@ -109,28 +109,27 @@ class Sender:
         if len(self._fresh) < WINDOW and len(sealed.body) < _FRESH_BYTES:
             self._fresh[index] = sealed
         if draft.operation == REQUEST and ready.recipient and draft.expires is not None:
-            self._store.execute(
-                "INSERT INTO xl_requests VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                (
-                    opened.attributes.id,
-                    ready.recipient,
-                    draft.type,
-                    opened.identity,
-                    draft.expires,
-                    opened.attributes.agreement,
-                    opened.attributes.purpose,
-                ),
+            self._store.insert(
+                "xl_requests",
+                opened.attributes.id,
+                ready.recipient,
+                draft.type,
+                opened.identity,
+                draft.expires,
+                opened.attributes.agreement,
+                opened.attributes.purpose,
+                None,
             )
         if draft.operation == REPLY:
-            self._store.execute(
-                "INSERT OR REPLACE INTO xl_replies VALUES (?, ?, ?)",
-                (ready.recipient, draft.in_reply_to, index),
-            )
+            row = (ready.recipient, draft.in_reply_to, index)
+            self._store.insert("xl_replies", *row, verb="INSERT OR REPLACE")
 
     def send_again(self, source: str, message_id: str) -> bool:
         """Queue the stored reply to a request that came again; False if there is none yet."""
         rows = self._store.query(
-            "SELECT idx FROM xl_replies WHERE source = ? AND id = ?", (source, message_id)
+            "SELECT idx FROM xl_replies WHERE source = ? AND id = ?",
+            (source, message_id),
+            table="xl_replies",
         )
         if rows and self._store.body(rows[0][0]) is not None:  # else its retention has passed
             self.outbox.add(rows[0][0], source, REPLIES)
@@ -143,6 +142,7 @@ class Sender:
             "SELECT recipient, type, identity, expires, agreement, purpose FROM xl_requests"
             " WHERE id = ? AND reply IS NULL",
             (message_id,),
+            table="xl_requests",
         )
         return OpenRequest(*rows[0]) if rows else None
 

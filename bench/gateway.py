@@ -1,0 +1,181 @@
+"""Load on two gateways with their nodes and a provider: requests a second, latencies, memory.
+
+Run as ``python -m bench.gateway [seconds] [concurrency]``; also as its own load client and provider,
+in processes of their own, so that what is measured is the gateways'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import httptools
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "gateway"))
+
+
+class _Service(asyncio.Protocol):
+    """A provider's service that answers at once."""
+
+    answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
+        + b'{"value":42}'
+    )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.parser = httptools.HttpRequestParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        self.transport.write(self.answer)  # type: ignore[attr-defined]
+
+
+class _Client(asyncio.Protocol):
+    """One connection that asks again as soon as it has its answer."""
+
+    def __init__(self, request: bytes, ends: float, times: list[float], errors: list[int]) -> None:
+        self.request, self.ends, self.times, self.errors = request, ends, times, errors
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.began = time.perf_counter()
+        self.transport.write(self.request)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self.parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        self.times.append(time.perf_counter() - self.began)
+        if self.parser.get_status_code() != 200:
+            self.errors.append(self.parser.get_status_code())
+        if time.monotonic() < self.ends:
+            self.ask()
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+async def _serve() -> None:
+    server = await asyncio.get_running_loop().create_server(_Service, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+async def _load(port: int, target: str, client: str, seconds: float, concurrency: int) -> None:
+    lines = [
+        f"POST {target} HTTP/1.1",
+        "Host: gateway",
+        f"X-Road-Client: {client}",
+        "Content-Type: application/json",
+        "Content-Length: 12",
+    ]
+    request = "\r\n".join((*lines, "", '{"value":42}')).encode()
+    times: list[float] = []
+    errors: list[int] = []
+    ends = time.monotonic() + seconds
+    loop = asyncio.get_running_loop()
+    began = time.monotonic()
+    clients = [
+        (
+            await loop.create_connection(
+                lambda: _Client(request, ends, times, errors), "127.0.0.1", port
+            )
+        )[1]
+        for _ in range(concurrency)
+    ]
+    await asyncio.gather(*(one.done for one in clients))
+    took = time.monotonic() - began
+    times.sort()
+    found = {
+        "requests": len(times),
+        "per_second": round(len(times) / took, 1),
+        "errors": len(errors),
+        "p50_ms": round(1000 * times[len(times) // 2], 1),
+        "p99_ms": round(1000 * times[len(times) * 99 // 100], 1),
+        "mean_ms": round(1000 * statistics.fmean(times), 1),
+    }
+    print(json.dumps(found), flush=True)
+
+
+def _of(pid: int) -> tuple[float, float]:
+    """CPU seconds and resident mebibytes of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = os.sysconf("SC_CLK_TCK")
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return (int(fields[11]) + int(fields[12])) / ticks, pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def measure(seconds: float, concurrency: int, folder: Path) -> dict[str, object]:
+    """Two gateways, a provider and a load client, each a process; what came of it."""
+    from pairs import instance, ready, start
+
+    from xroad_lite.testing import CIVIL, HEALTH
+
+    with ExitStack() as stack:
+        made = instance(folder)
+        me = [sys.executable, "-m", "bench.gateway"]
+        service = subprocess.Popen([*me, "serve"], stdout=subprocess.PIPE, text=True)
+        stack.callback(service.wait)
+        stack.callback(service.terminate)
+        assert service.stdout is not None
+        url = f"http://127.0.0.1:{service.stdout.readline().strip()}"
+        limits = {"calls": 1000}
+        provider = [{"service": "echo", "url": url}]
+        both = stack.enter_context(
+            ready(
+                start(made.node_folder(HEALTH), limits=limits),
+                start(made.node_folder(CIVIL), providers=provider, limits=limits),
+            )
+        )
+        arguments = [str(both[0].port), f"/r1/{CIVIL}/echo/x", HEALTH]
+
+        def load(seconds: float) -> dict[str, object]:
+            command = [*me, "load", *arguments, str(seconds), str(concurrency)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            found: dict[str, object] = json.loads(done.stdout)
+            return found
+
+        load(min(2.0, seconds))
+        before = [_of(one.process.pid) for one in both]
+        found = load(seconds)
+        after = [_of(one.process.pid) for one in both]
+        requests = float(str(found["requests"]))
+        cpu = [round(1e6 * (b[0] - a[0]) / requests) for a, b in zip(before, after, strict=True)]
+        memory = [(round(a[1]), round(b[1])) for a, b in zip(before, after, strict=True)]
+        return found | {"gateway_cpu_us": cpu, "memory_mib": memory, "load": os.getloadavg()[0]}
+
+
+def main() -> None:
+    """Measure, or be one of the other processes."""
+    words = sys.argv[1:]
+    if words[:1] == ["serve"]:
+        asyncio.run(_serve())
+    elif words[:1] == ["load"]:
+        asyncio.run(_load(int(words[1]), words[2], words[3], float(words[4]), int(words[5])))
+    else:
+        seconds, concurrency = float(words[0] if words else 10), int(words[1] if words[1:] else 500)
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(measure(seconds, concurrency, Path(folder)), indent=2))
+
+
+if __name__ == "__main__":
+    main()
