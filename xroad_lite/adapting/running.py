@@ -7,10 +7,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from xroad_lite.errors import ConfigurationError, RegistryError, XRoadError
 from xroad_lite.node import Node
@@ -54,6 +55,7 @@ def read_configuration(file: Path, kind: type[C]) -> C:
     """
     try:
         found = read_yaml(str(file), file.read_bytes())
+        _refuse_unknown(kind)
         return TypeAdapter(kind).validate_python(_revealed(found))
     except OSError as error:
         raise ConfigurationError(
@@ -108,6 +110,16 @@ def _rounds(node: Node, adapter: Adapter, every: float) -> None:
             )
         due = time.monotonic() + max(pause, (time.monotonic() - begun) * bool(pause))
         node.run(until=lambda due=due: time.monotonic() >= due)  # type: ignore[misc]
+
+
+def _refuse_unknown(kind: Any) -> None:
+    """Have pydantic refuse names that a dataclass, or one in it, does not have."""
+    if isinstance(kind, type) and is_dataclass(kind):
+        kind.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+        for hint in get_type_hints(kind).values():
+            _refuse_unknown(hint)
+    for inner in get_args(kind):
+        _refuse_unknown(inner)
 
 
 def _revealed(value: Any) -> Any:
