@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from xroad_lite import times
 
@@ -61,6 +62,15 @@ def covers(patterns: Iterable[str], path: str) -> bool:
     """Whether a path falls under one of the patterns; ``*`` stops at a slash."""
     steps = path.split("/")
     return any(
-        len(pattern.split("/")) == len(steps) and all(map(fnmatchcase, steps, pattern.split("/")))
-        for pattern in patterns
+        len(pattern) == len(steps) and all(map(_covers_step, steps, pattern))
+        for pattern in map(_steps, patterns)
     )
+
+
+@lru_cache(maxsize=4096)
+def _steps(pattern: str) -> list[str]:
+    return pattern.split("/")
+
+
+def _covers_step(step: str, pattern: str) -> bool:
+    return pattern in ("*", step) or fnmatchcase(step, pattern)

@@ -51,9 +51,8 @@ def publish(
         _check(documents, source, now)
         if lives is None:  # a change of them counts from now on
             repository.lives = read_document(Instance, INSTANCE, documents[INSTANCE]).lives
-        for name in sorted(repository.names() - {"root", "snapshot", "timestamp"}):
+        for name, own in sorted(repository.shares(documents).items()):
             if role in (None, name):
-                own = _owned(repository, name, documents)
                 _put(repository, name, own, keys)
         return repository.commit(afresh=afresh)
 
@@ -112,10 +111,6 @@ def rotate_keys(
         return repository.commit()
 
 
-def _owned(repository: Repository, role: str, documents: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {path: data for path, data in documents.items() if repository.owner(path) == role}
-
-
 def _with_others(
     repository: Repository, role: str, documents: Mapping[str, bytes]
 ) -> dict[str, bytes]:
@@ -123,7 +118,7 @@ def _with_others(
     repository.role(role)
     others = repository.would_be()
     kept = {path: data for path, data in others.items() if repository.owner(path) != role}
-    return kept | _owned(repository, role, documents)
+    return kept | repository.shares(documents)[role]
 
 
 def _put(repository: Repository, name: str, documents: Mapping[str, bytes], keys: RoleKeys) -> None:

@@ -201,6 +201,6 @@ class Repository(Staging):
                 data = known.get(sha256 or "")
                 return self.folder.read(path, limit, sha256) if data is None else data
 
-            before = load_snapshot(self._head, Roots(anchor, shared), shared)
+            before = load_snapshot(self._head, Roots(anchor, shared), shared, like=snapshot)
             snapshot.check_succeeds(before)
         return snapshot

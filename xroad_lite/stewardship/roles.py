@@ -5,6 +5,7 @@ Does not say what a role holds (``staging`` does), and publishes nothing (``repo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 INSTANCE = "instance.yaml"
 TOP = ("root", "targets", "snapshot", "timestamp")
+_ONLINE = ("root", "snapshot", "timestamp")
+"""Roles that sign no documents."""
 _STAGED = "staged"
 
 
@@ -77,6 +80,13 @@ class Roles:
         """Which role signs the document of a path."""
         roles = self._delegated().items()
         return next((name for name, paths in roles if covers(paths, path)), "targets")
+
+    def shares(self, documents: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+        """The documents by the role that signs them; a role may have none."""
+        found: dict[str, dict[str, bytes]] = {name: {} for name in self.names() - set(_ONLINE)}
+        for path, data in documents.items():
+            found[self.owner(path)][path] = data
+        return found
 
     def published(self, name: str) -> Any:
         """The signed part of a role as it is published; None before."""
