@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tests" / "transports")]
 from broker import start_broker  # noqa: E402
 
 from bench.agreements import decisions  # noqa: E402
+from bench.evidence import verification  # noqa: E402
 from bench.log import GROUP, log_at_scale, show  # noqa: E402
 from bench.meaning import meaning  # noqa: E402
 from bench.peers import record  # noqa: E402
@@ -201,6 +202,9 @@ def main() -> None:
     logged = log_at_scale(options.entries)
     print(f"\nthe log: {options.entries:,} messages of 1 KB, {GROUP} in a transaction")
     show(logged)
+    verified = verification(options.entries // 20)
+    print("\nevidence: a second of one core; what counts is the share of bare signatures")
+    show(verified)
     runs = exchanges(options.messages, options.rounds, peers=not options.alone)
     best = {name: max(run.rate for run in found) for name, found in runs.items()}
     print(f"\nend to end, {options.messages} messages of 1 KB, best of {options.rounds};")
@@ -213,7 +217,13 @@ def main() -> None:
             f"  ours is {best[OURS] / best[name]:5.2f} of it",
         )
     told = {name: [asdict(run) for run in found] for name, found in runs.items()}
-    parts = {"costs": single, "meaning": meant, "policy": decided, "log": logged}
+    parts = {
+        "costs": single,
+        "meaning": meant,
+        "policy": decided,
+        "log": logged,
+        "evidence": verified,
+    }
     print(json.dumps({**parts, "end_to_end": told}))
 
 
