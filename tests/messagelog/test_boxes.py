@@ -210,6 +210,18 @@ def test_what_is_confirmed_is_forgotten(outbox):
     assert (ready(outbox), len(outbox)) == ([1], 1)
 
 
+def test_when_something_was_sent_is_known_for_a_while(outbox, store):
+    """By the operational record; the oldest times are forgotten."""
+    for index in range(4):
+        outbox.add(index, A, "lane")
+    outbox.confirmed([0, 1], NOW)
+    outbox.confirmed([2], NOW + 9)
+    outbox.confirmed([3])
+    assert store.query("SELECT * FROM xl_sent") == [(0, NOW), (1, NOW), (2, NOW + 9)]
+    outbox.forget_sent(NOW + 5)
+    assert store.query("SELECT * FROM xl_sent") == [(2, NOW + 9)]
+
+
 def test_an_entry_is_queued_once(outbox):
     """Queueing it again changes nothing while it waits."""
     outbox.add(1, A, "lane")

@@ -60,12 +60,14 @@ def test_a_message_sent_and_received_is_described(scribe):
         "type": "health.birth",
     }
     scribe.send(NOW + 0.25, b"12345", **given)
+    Outbox(scribe.store).confirmed([0], NOW + 0.5)
     scribe.receive(NOW + 1, b"123", source=CIVIL, recipient=HEALTH)
     sent, came = everything(scribe.store, software="xroad_lite 1")
     assert sent == {
         "monitoringDataTs": int(NOW),
         "securityServerType": "Client",
         "requestInTs": 1_790_000_000_250,
+        "requestOutTs": 1_790_000_000_500,
         "xRoadVersion": "xroad_lite 1",
         "messageId": scribe.store.entry(0).attributes()["id"],
         "messageUserId": "u-7",
@@ -150,6 +152,9 @@ def test_a_question_and_its_answer_are_one_record_at_each_end():
             two.civil._closing.set()
             two.civil._transport.wake()
             thread.join()
+        two.civil._closing.clear()
+        while two.civil.status()["outbox"]["waiting"]:  # the transport has yet to confirm it
+            two.civil.step()
         asked, served = (
             [one for _, one in records(node.store, 0.0, 1e11)] for node in (two.health, two.civil)
         )
@@ -163,6 +168,6 @@ def test_a_question_and_its_answer_are_one_record_at_each_end():
         assert ends[1]["faultString"] == "nobody has this code"
     assert [one["messageId"] for one in asked] == [one["messageId"] for one in served]
     for one in asked:
-        assert one["requestInTs"] <= one["responseInTs"]
+        assert one["requestInTs"] <= one["requestOutTs"] <= one["responseInTs"]
     for one in served:
-        assert one["requestInTs"] <= one["responseOutTs"]
+        assert one["requestInTs"] <= one["responseInTs"] <= one["responseOutTs"]

@@ -56,14 +56,15 @@ def records(
         except XRoadError:  # for fsck to name
             continue
         gathering.take(index, entry, wanted=since <= entry.at < until)
-    waiting = {row[0] for row in store.query("SELECT idx FROM xl_outbox")}
-    return list(gathering.finished(waiting))
+    return list(gathering.finished())
 
 
 class _Gathering:
     def __init__(self, store: Store, software: str | None, limit: int) -> None:
         self._store, self._software, self._limit = store, software, limit
         self._records: dict[int, Record] = {}
+        self._replies: dict[int, int] = {}
+        """Entries of replies that were sent, by the entry of what they answer."""
         self._asked: dict[tuple[str, str], int] = {}
         """Entries by message id and by who was asked: a reply comes from there."""
 
@@ -80,13 +81,25 @@ class _Gathering:
                 if sealed:
                     self._asked[sealed["id"], sealed.get("recipient", "")] = index
 
-    def finished(self, waiting: set[int]) -> Iterator[tuple[int, Record]]:
-        """The records, with success where nothing says otherwise and nothing is awaited."""
+    def finished(self) -> Iterator[tuple[int, Record]]:
+        """The records, with times of sending; what was sent and awaits no answer went well."""
         for index, record in self._records.items():
-            sent = record["securityServerType"] == CLIENT
-            if sent and not record.pop("_answer", False) and index not in waiting:
-                record.setdefault("succeeded", True)
+            answered = record.pop("_answer", False)
+            if record["securityServerType"] == CLIENT:
+                sent = self._sent(index)
+                if sent is not None:
+                    record["requestOutTs"] = _milliseconds(sent)
+                    if not answered:
+                        record.setdefault("succeeded", True)
+            elif index in self._replies:
+                sent = self._sent(self._replies[index])
+                if sent is not None:
+                    record["responseOutTs"] = _milliseconds(sent)
             yield index, record
+
+    def _sent(self, index: int) -> float | None:
+        rows = self._store.query("SELECT at FROM xl_sent WHERE idx = ?", (index,))
+        return rows[0][0] if rows else None
 
     def _begun(self, index: int, entry: entries.Entry, sealed: dict[str, str]) -> Record:
         sent = entry.fields["direction"] == entries.OUT
@@ -130,8 +143,10 @@ class _Gathering:
         if refused:
             return
         record["monitoringDataTs"] = int(entry.at)
-        came = record["securityServerType"] == CLIENT
-        record["responseInTs" if came else "responseOutTs"] = _milliseconds(entry.at)
+        if record["securityServerType"] == CLIENT:
+            record["responseInTs"] = _milliseconds(entry.at)
+        else:
+            self._replies[asked or 0] = index
         self._add_size(record, "responseSize", index)
         if is_error:
             _failed(record, *self._error(index))

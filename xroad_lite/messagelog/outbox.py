@@ -8,6 +8,7 @@ from xroad_lite.messagelog.store import Store
 
 WAITING = "waiting"
 _RECOUNT = 256
+_FORGOTTEN_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,23 @@ class Outbox:
         )
         return [Outgoing(*row) for row in rows]
 
-    def confirmed(self, indexes: list[int]) -> None:
-        """These are durable on the other side: forget them here."""
+    def confirmed(self, indexes: list[int], at: float | None = None) -> None:
+        """These are durable on the other side, since Unix time ``at``: forget them here."""
         with self._store.transaction():
+            if at is not None:
+                for index in indexes:
+                    self._store.insert("xl_sent", index, at, verb="INSERT OR REPLACE")
             rows = [(index,) for index in indexes]
             self._store.many("DELETE FROM xl_outbox WHERE idx = ?", rows)
             self._counted -= len(rows)
+
+    def forget_sent(self, before: float) -> None:
+        """Forget when the oldest messages were confirmed, if that was before this time."""
+        self._store.execute(
+            "DELETE FROM xl_sent WHERE at < ? AND idx IN"
+            " (SELECT idx FROM xl_sent ORDER BY idx LIMIT ?)",
+            (before, _FORGOTTEN_AT_ONCE),
+        )
 
     def expired(self, now: float) -> list[tuple[int, int]]:
         """Entry and attempts of rows that nobody would accept any more."""

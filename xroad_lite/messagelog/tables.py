@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS xl_outbox (
     attempts INTEGER NOT NULL, next_at REAL NOT NULL, expires REAL);
 CREATE INDEX IF NOT EXISTS xl_outbox_expires ON xl_outbox (expires) WHERE expires IS NOT NULL;
 CREATE INDEX IF NOT EXISTS xl_outbox_held ON xl_outbox (lane, recipient, idx) WHERE next_at > 0;
+CREATE TABLE IF NOT EXISTS xl_sent (idx INTEGER PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS xl_inbox (
     idx INTEGER PRIMARY KEY, subscription TEXT NOT NULL, source TEXT NOT NULL, subject TEXT,
     state TEXT NOT NULL, running INTEGER NOT NULL, attempts INTEGER NOT NULL,

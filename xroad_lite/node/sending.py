@@ -125,16 +125,17 @@ class Sender:
             self._store.insert("xl_replies", *row, verb="INSERT OR REPLACE")
 
     def send_again(self, source: str, message_id: str) -> bool:
-        """Queue the stored reply to a request that came again; False if there is none yet."""
+        """Queue the stored reply to a request that came again; False if there is none any more."""
         rows = self._store.query(
             "SELECT idx FROM xl_replies WHERE source = ? AND id = ?",
             (source, message_id),
             table="xl_replies",
         )
-        if rows and self._store.body(rows[0][0]) is not None:  # else its retention has passed
+        there = bool(rows) and self._store.body(rows[0][0]) is not None  # else it was erased
+        if there:
             self.outbox.add(rows[0][0], source, REPLIES)
             self._sent_up_to = min(self._sent_up_to, rows[0][0] - 1)
-        return bool(rows)
+        return there
 
     def open_request(self, message_id: str) -> OpenRequest | None:
         """Our request with this id, if no reply to it was accepted yet."""
@@ -188,7 +189,8 @@ class Sender:
                     self._fresh.pop(index, None)
 
     def forget_requests(self, before: float) -> None:
-        """Drop requests, and stored replies, that ended before this time."""
+        """Drop requests, and stored replies, that ended before this time, and times of sending."""
+        self.outbox.forget_sent(before)
         self._store.execute("DELETE FROM xl_requests WHERE expires < ?", (before,))
 
     def _parcel(self, one: Outgoing) -> Parcel:
@@ -219,7 +221,7 @@ class Sender:
                     earliest = self._postponed_until
                     until = now + wait
                     self._postponed_until = until if earliest is None else min(earliest, until)
-            self.outbox.confirmed(confirmed)
+            self.outbox.confirmed(confirmed, now)
         self._sent_up_to = sent_up_to
 
     def next_due(self) -> float | None:

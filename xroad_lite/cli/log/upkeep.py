@@ -107,13 +107,15 @@ def repair(
             progress=lambda count, total: tell("entries checked", count, total),
         )
     last = done.after or done.before
-    failed = last is None or last.wrong > 0 or (not apply and last.derived > 0)
+    cut = 0 if done.saved is None else done.saved.cut_off
+    failed = last is None or last.wrong > 0 or cut > 0 or (not apply and last.derived > 0)
     value = {
         "ok": not failed,
         "applied": done.after is not None,
         "kept": None if done.kept is None else str(done.kept),
         "damage": list(done.damage),
-        "saved": done.saved,
+        "saved": None if done.saved is None else done.saved.rows,
+        "cut_off": cut,
         "before": None if done.before is None else _report(done.before),
         "after": None if done.after is None else _report(done.after),
     }
@@ -122,8 +124,15 @@ def repair(
         for one in done.damage:
             output.paragraph(f"[bold red]damaged[/] {escape(one)}")
         if done.saved is not None:
-            rows = ", ".join(f"{count} of {name}" for name, count in done.saved.items() if count)
+            rows = ", ".join(
+                f"{count} of {name}" for name, count in done.saved.rows.items() if count
+            )
             output.paragraph(f"saved {escape(rows)}")
+        if cut:
+            output.paragraph(
+                f"[bold red]cut off[/] {cut} entries behind one that is lost with its hash: they "
+                "are in the file as it was"
+            )
         if last is not None:
             _people(last)
         if done.kept is not None:

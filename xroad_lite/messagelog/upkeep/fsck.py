@@ -25,6 +25,7 @@ _BESIDE = {
     "xl_bodies": "a body",
     "xl_messages": "search columns",
     "xl_outbox": "a row of the outbox",
+    "xl_sent": "a time of sending",
     "xl_inbox": "a row of the inbox",
     "xl_accepted": "an accepted id",
 }

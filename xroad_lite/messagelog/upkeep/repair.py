@@ -19,7 +19,7 @@ from xroad_lite.messagelog.upkeep.fsck import (
     fsck,
     only_indexes,
 )
-from xroad_lite.messagelog.upkeep.salvage import salvage
+from xroad_lite.messagelog.upkeep.salvage import Salvaged, salvage
 
 _BESIDE = ("", "-wal", "-shm")
 
@@ -34,8 +34,8 @@ class Repair:
     """What is left; None where nothing was done."""
     kept: Path | None = None
     """The log's file as it was."""
-    saved: dict[str, int] | None = None
-    """Rows saved of a damaged file, by table."""
+    saved: Salvaged | None = None
+    """What was saved of a damaged file."""
     damage: tuple[str, ...] = ()
     """What sqlite says of a damaged file."""
 

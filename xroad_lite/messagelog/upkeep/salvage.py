@@ -8,11 +8,15 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xroad_lite.errors import LogError
+from xroad_lite.messagelog import entries, merkle
+from xroad_lite.messagelog.checkpoint_table import CheckpointTable
 from xroad_lite.messagelog.store import Store
+from xroad_lite.messagelog.upkeep.chunks import chunks
 
 _FARTHEST = 1 << 26
 """How many rows beyond the last readable one are given up as the end of a table."""
@@ -20,8 +24,18 @@ _AT_ONCE = 1000
 _Row = tuple[Any, ...]
 
 
-def salvage(log: Path, target: Path) -> dict[str, int]:
-    """Copy every readable row of ``log`` to a new store at ``target``; gives how many, by table.
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What was saved of a damaged file."""
+
+    rows: dict[str, int]
+    """How many, by table."""
+    cut_off: int
+    """Entries left out since they stood behind one that is lost with its hash."""
+
+
+def salvage(log: Path, target: Path) -> Salvaged:
+    """Copy every readable row of ``log`` to a new store at ``target``.
 
     ``LogError`` ``log.hopeless`` if not even the list of tables can be read.
     """
@@ -36,6 +50,8 @@ def salvage(log: Path, target: Path) -> dict[str, int]:
                 store.execute(sql)
             if sql.lstrip().upper().startswith("CREATE TABLE"):
                 saved[name] = _copy(damaged, store, name, sql)
+        saved["xl_entries"] -= _drop_broken(store)
+        cut = _cut_off(store)
     except sqlite3.DatabaseError as error:
         raise LogError(
             "log.hopeless",
@@ -46,7 +62,7 @@ def salvage(log: Path, target: Path) -> dict[str, int]:
         damaged.close()
         store.settle()
         store.close()
-    return saved
+    return Salvaged(saved, cut)
 
 
 def _tables(damaged: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -67,6 +83,47 @@ def _copy(damaged: sqlite3.Connection, store: Store, name: str, sql: str) -> int
             if count % _AT_ONCE == 0:
                 store.flush()
     return count
+
+
+def _drop_broken(store: Store) -> int:
+    """Leave out entries of which only a part could be read; gives how many."""
+    broken = [(index,) for index, leaf in store.entries() if not _is_whole(store, index, leaf)]
+    with store.transaction():
+        store.many("DELETE FROM xl_entries WHERE idx = ?", broken)
+    return len(broken)
+
+
+def _cut_off(store: Store) -> int:
+    """Leave out what stands behind an entry that is lost with its hash: no tree can hold it.
+
+    Not where a checkpoint was signed over it: then it stays as evidence, and nothing can follow.
+    Gives how many.
+    """
+    size = store.size
+    lost = (
+        index
+        for chunk in chunks(store, size)
+        for index in range(chunk.first, chunk.end)
+        if chunk.leaf(index) is None and not chunk.hashes(index)
+    )
+    first = next(lost, size)
+    newest = CheckpointTable(store).newest()
+    if newest is not None and newest.checkpoint.size > first:
+        return 0
+    with store.transaction():
+        store.execute("DELETE FROM xl_hashes WHERE idx >= ?", (first,))
+        return store.execute("DELETE FROM xl_entries WHERE idx >= ?", (first,))
+
+
+def _is_whole(store: Store, index: int, leaf: object) -> bool:
+    """Whether it is an entry, and the one that was hashed if its hash was saved."""
+    if not isinstance(leaf, bytes):
+        return False
+    try:
+        entries.read(leaf)
+    except LogError:
+        return False
+    return store.hashes(index)[:1] in ([], [merkle.leaf_hash(leaf)])
 
 
 def _by_number(damaged: sqlite3.Connection, name: str) -> Iterator[_Row]:
