@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,34 +14,14 @@ import typer
 from rich.markup import escape
 
 from xroad_lite import times
-from xroad_lite.cli import options, output
+from xroad_lite.cli import options, output, passphrases, role_keys
 from xroad_lite.cli.registry import registry_app
-from xroad_lite.errors import ConfigurationError, KeysError, RegistryError
+from xroad_lite.errors import ConfigurationError, RegistryError
 
 if TYPE_CHECKING:
-    from xroad_lite.stewardship import Outcome, Repository, RoleKeys
+    from xroad_lite.stewardship import Outcome, Repository
 
 _SOON = 1 / 4
-_Registry = Annotated[Path, typer.Argument(help="The folder of the published registry.")]
-_Keys = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--key",
-        "-k",
-        help="A key's file, a folder of them, or pkcs11:…; again for more.",
-        envvar="XROAD_LITE_REGISTRY_KEYS",
-    ),
-]
-_PassphraseFrom = Annotated[
-    str,
-    typer.Option(
-        "--passphrase-from", help="Where the keys' passphrase is: env:NAME, file:PATH, prompt:"
-    ),
-]
-_DEFAULT = "env:XROAD_LITE_PASSPHRASE"
-_Public = Annotated[
-    list[Path] | None, typer.Option(help="A public key (.pub) of its holder; again for more.")
-]
 
 
 @registry_app.command("key")
@@ -50,19 +29,17 @@ _Public = Annotated[
 def key(
     file: Annotated[str, typer.Argument(help="A new file for it, or pkcs11:…")],
     algorithm: Annotated[str, typer.Option(help="EdDSA or ES256.")] = "EdDSA",
-    plain: Annotated[
-        bool, typer.Option("--no-passphrase", help="Do not encrypt it: the file's mode guards it.")
-    ] = False,
+    plain: passphrases.Without = False,
     public: Annotated[
         Path | None, typer.Option(help="Where its public part goes; beside the file if not said.")
     ] = None,
-    passphrase_from: _PassphraseFrom = _DEFAULT,
+    passphrase_from: passphrases.From = None,
     json: options.Json = False,
 ) -> None:
     """Make a key that signs a role; its public part, beside it, is for whoever delegates."""
     from xroad_lite.stewardship import make_role_key
 
-    secret = None if plain else _passphrase(passphrase_from)
+    secret = passphrases.chosen(passphrase_from, without=plain)
     signer = make_role_key(file, algorithm, passphrase=secret, public=public)
     found = {"key": file, "id": signer.public_key.keyid, "encrypted": not plain}
     output.give(found, lambda: _say(f"{file}: key {signer.public_key.keyid[:16]}"))
@@ -71,14 +48,14 @@ def key(
 @registry_app.command("init")
 @output.command
 def init(
-    registry: _Registry,
-    root: _Public = None,
+    registry: role_keys.Registry,
+    root: role_keys.Public = None,
     threshold: Annotated[int, typer.Option(help="How many root keys must sign.", min=1)] = 1,
-    targets: _Public = None,
-    snapshot: _Public = None,
-    timestamp: _Public = None,
-    keys: _Keys = None,
-    passphrase_from: _PassphraseFrom = _DEFAULT,
+    targets: role_keys.Public = None,
+    snapshot: role_keys.Public = None,
+    timestamp: role_keys.Public = None,
+    keys: role_keys.Keys = None,
+    passphrase_from: passphrases.From = None,
     json: options.Json = False,
 ) -> None:
     """Make a registry: who holds the root, who signs for the lead agency, what stamps the time."""
@@ -104,12 +81,12 @@ def init(
 @registry_app.command("delegate")
 @output.command
 def delegate(
-    registry: _Registry,
+    registry: role_keys.Registry,
     domain: Annotated[str, typer.Argument(help="The domain, as health.")],
     to: Annotated[list[Path], typer.Option(help="A steward's public key (.pub).")],
     threshold: Annotated[int, typer.Option(help="How many of them must sign.", min=1)] = 1,
-    keys: _Keys = None,
-    passphrase_from: _PassphraseFrom = _DEFAULT,
+    keys: role_keys.Keys = None,
+    passphrase_from: passphrases.From = None,
     json: options.Json = False,
 ) -> None:
     """Give a domain to its steward: the schemas, the vocabulary and the mappings from it.
@@ -120,82 +97,82 @@ def delegate(
     from xroad_lite.stewardship import delegate_domain, read_public
 
     public = [read_public(one) for one in to]
-    role_keys = _open(keys, passphrase_from)
-    _tell(delegate_domain(registry, domain, public, role_keys, threshold, now=time.time()))
+    signing = role_keys.opened(keys, passphrase_from)
+    _tell(delegate_domain(registry, domain, public, signing, threshold, now=time.time()))
 
 
 @registry_app.command("publish")
 @output.command
 def publish(
     source: Annotated[Path, typer.Argument(help="The directory with instance.yaml, members/, …")],
-    registry: _Registry,
+    registry: role_keys.Registry,
     role: Annotated[
         str | None, typer.Option(help="Publish this role's documents alone, as its steward.")
     ] = None,
-    keys: _Keys = None,
-    passphrase_from: _PassphraseFrom = _DEFAULT,
+    keys: role_keys.Keys = None,
+    passphrase_from: passphrases.From = None,
     json: options.Json = False,
 ) -> None:
     """Check the documents, sign what changed, and publish it if the online keys are at hand."""
     from xroad_lite.stewardship import publish as publish_source
 
-    role_keys = _open(keys, passphrase_from)
-    _tell(publish_source(source, registry, role_keys, now=time.time(), role=role))
+    signing = role_keys.opened(keys, passphrase_from)
+    _tell(publish_source(source, registry, signing, now=time.time(), role=role))
 
 
 @registry_app.command("refresh")
 @output.command
 def refresh(
-    registry: _Registry,
-    keys: _Keys = None,
-    passphrase_from: _PassphraseFrom = _DEFAULT,
+    registry: role_keys.Registry,
+    keys: role_keys.Keys = None,
+    passphrase_from: passphrases.From = None,
     json: options.Json = False,
 ) -> None:
     """Sign what waits, publish what is complete, stamp the time: run it every few hours."""
     from xroad_lite.stewardship import refresh as refresh_registry
 
-    _tell(refresh_registry(registry, _open(keys, passphrase_from), now=time.time()))
+    _tell(refresh_registry(registry, role_keys.opened(keys, passphrase_from), now=time.time()))
 
 
 @registry_app.command("sign")
 @output.command
 def sign(
-    registry: _Registry,
-    keys: _Keys = None,
-    passphrase_from: _PassphraseFrom = _DEFAULT,
+    registry: role_keys.Registry,
+    keys: role_keys.Keys = None,
+    passphrase_from: passphrases.From = None,
     json: options.Json = False,
 ) -> None:
     """Add this holder's signatures to what waits for them: of the root, or of a role."""
     from xroad_lite.stewardship import refresh as refresh_registry
 
-    _tell(refresh_registry(registry, _open(keys, passphrase_from), now=time.time()))
+    _tell(refresh_registry(registry, role_keys.opened(keys, passphrase_from), now=time.time()))
 
 
 @registry_app.command("rotate")
 @output.command
 def rotate(
-    registry: _Registry,
+    registry: role_keys.Registry,
     role: Annotated[str, typer.Argument(help="root, targets, snapshot, timestamp, or a domain.")],
-    add: _Public = None,
+    add: role_keys.Public = None,
     remove: Annotated[
         list[str] | None, typer.Option(help="A key that goes: its .pub file, or its id.")
     ] = None,
     threshold: Annotated[int | None, typer.Option(help="How many must sign.", min=1)] = None,
-    keys: _Keys = None,
-    passphrase_from: _PassphraseFrom = _DEFAULT,
+    keys: role_keys.Keys = None,
+    passphrase_from: passphrases.From = None,
     json: options.Json = False,
 ) -> None:
     """Change the keys of a role. A new root needs the signatures of old and new holders."""
     from xroad_lite.stewardship import read_public, rotate_keys
 
     public = [read_public(one) for one in add or ()]
-    role_keys = _open(keys, passphrase_from)
+    signing = role_keys.opened(keys, passphrase_from)
     gone = [_key_id(one) for one in remove or ()]
     _tell(
         rotate_keys(
             registry,
             role,
-            role_keys,
+            signing,
             now=time.time(),
             add=public,
             remove=gone,
@@ -207,11 +184,11 @@ def rotate(
 @registry_app.command("expire")
 @output.command
 def expire(
-    registry: _Registry,
+    registry: role_keys.Registry,
     role: Annotated[str | None, typer.Argument(help="A role to sign again.")] = None,
     days: Annotated[float, typer.Option(help="Days until it expires; 0 ends it now.", min=0)] = 180,
-    keys: _Keys = None,
-    passphrase_from: _PassphraseFrom = _DEFAULT,
+    keys: role_keys.Keys = None,
+    passphrase_from: passphrases.From = None,
     json: options.Json = False,
 ) -> None:
     """Say when each role expires, with exit code 1 if one has; or sign one with another end."""
@@ -262,33 +239,12 @@ def _key_id(name: str) -> str:
     return read_public(Path(name)).keyid if Path(name).is_file() else name
 
 
-def _repository(registry: Path, keys: list[str] | None, passphrase_from: str) -> Repository:
+def _repository(registry: Path, keys: list[str] | None, passphrase_from: str | None) -> Repository:
     from xroad_lite.registry import RegistryFolder
     from xroad_lite.stewardship import Repository
 
-    return Repository(RegistryFolder(registry), _open(keys, passphrase_from), now=time.time())
-
-
-def _open(keys: Sequence[str] | None, passphrase_from: str) -> RoleKeys:
-    from xroad_lite.keys import passphrase_from as secret_from
-    from xroad_lite.stewardship import RoleKeys
-
-    return RoleKeys.open(keys or (), secret_from(passphrase_from))
-
-
-def _passphrase(source: str) -> bytes:
-    from xroad_lite.keys import passphrase_from
-
-    found = passphrase_from(source)()
-    if found is None and output.err.is_terminal and source == _DEFAULT:
-        found = passphrase_from("prompt:")()
-    if found is None:
-        raise KeysError(
-            "keys.passphrase",
-            f"no passphrase for the key in {source}",
-            hint=f"set {_DEFAULT.removeprefix('env:')}, or say --no-passphrase",
-        )
-    return found
+    signing = role_keys.opened(keys, passphrase_from)
+    return Repository(RegistryFolder(registry), signing, now=time.time())
 
 
 def _tell(outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xroad_lite.cli import options, output, passphrases
+from xroad_lite.cli import options, output, passphrases, role_keys
 from xroad_lite.cli.registry import registry_app
 from xroad_lite.errors import ConfigurationError, TransportError
 
@@ -57,14 +57,7 @@ def serve(
             envvar="XROAD_LITE_SERVE_CREDENTIALS",
         ),
     ] = None,
-    keys: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--key",
-            help="A key, or a folder of them, that signs what is changed; again for more.",
-            envvar="XROAD_LITE_REGISTRY_KEYS",
-        ),
-    ] = None,
+    keys: role_keys.Keys = None,
     passphrase_from: passphrases.From = None,
     owner: Annotated[
         str,
@@ -91,15 +84,14 @@ def serve(
     """Serve a published registry: its files, and Confluent Schema Registry's API."""
     _check_extra()
     _check_safe(host, source, credentials, keys, certificate, key)
-    from xroad_lite.stewardship import RoleKeys
     from xroad_lite.stewardship.serving import Credentials, Newest
     from xroad_lite.stewardship.serving.application import RegistryApplication
 
     newest = Newest(folder)
     writer = None
     if source is not None:
-        role_keys = RoleKeys.open(keys or (), passphrases.asked(passphrase_from))
-        writer = _writer(source, folder, newest, role_keys, owner)
+        signing = role_keys.opened(keys, passphrase_from)
+        writer = _writer(source, folder, newest, signing, owner)
     allowed = None if credentials is None else Credentials.read(credentials)
     application = RegistryApplication(folder, newest, steward=writer, credentials=allowed)
     server = _server(application, certificate, key)
