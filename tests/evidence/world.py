@@ -87,7 +87,7 @@ class World:
         bare = kept.note.__class__(kept.note.text, kept.note.signatures[:1])
         request = timestamps.request(str(bare).encode())
         answer = (authority or self.authority).answer(request.der)
-        token, _ = timestamps.Authorities([_der((authority or self.authority).root)]).read_answer(
+        token, _ = timestamps.Authorities([der((authority or self.authority).root)]).read_answer(
             answer, request
         )
         store.append(entries.token(self.clock(), str(bare), base64url(token)))
@@ -109,7 +109,8 @@ class World:
             store.close()
 
 
-def _der(pem: Path) -> bytes:
+def der(pem: Path) -> bytes:
+    """The certificate in a PEM file."""
     from xroad_lite.keys import read_certificates
 
     return read_certificates(pem.read_bytes())[0]

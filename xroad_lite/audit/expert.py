@@ -35,8 +35,18 @@ def tools() -> Iterator[Named]:
         yield f"tools/{name}", data, "a small program that calls a tool which is not ours"
 
 
-def page(manifest: Manifest, example: Example | None, roots: list[str], tsas: list[str]) -> str:
-    """The text of README.md. ``roots`` and ``tsas`` are paths of trusted certificates, PEM."""
+def page(
+    manifest: Manifest,
+    example: Example | None,
+    roots: list[str],
+    tsas: list[str],
+    *,
+    framed_at: float | None = None,
+) -> str:
+    """The text of README.md. ``roots`` and ``tsas`` are paths of trusted certificates, PEM.
+
+    ``framed_at``: when it was put in an ASiC-E container, Unix seconds; None if it was not.
+    """
     paths = {one.path for one in manifest.files}
     stamps = sorted(
         path for path in paths if path.startswith(layout.TOKENS) and path[-4:] == ".tst"
@@ -45,6 +55,7 @@ def page(manifest: Manifest, example: Example | None, roots: list[str], tsas: li
     sections = [
         _head(manifest),
         _files(),
+        *([_container(int(framed_at), roots)] if framed_at is not None else []),
         _log(whole),
         *([_message(example, whole, roots)] if example is not None else []),
         *([_stamps(stamps, tsas)] if stamps and tsas else []),
@@ -76,6 +87,25 @@ def _files() -> str:
 ```sh files
 python3 -c 'import json
 for one in json.load(open("manifest.json"))["files"]: print(one["sha256"] + "  " + one["path"])' | sha256sum --check --quiet
+```
+"""
+
+
+def _container(at: int, roots: list[str]) -> str:
+    trusted = " ".join(roots) or "AUTHORITY.pem"
+    return f"""## The container
+
+All this came in an ASiC-E container (ETSI EN 319 162-1): a zip, which `unzip` unpacks. `META-INF/ASiCManifest.xml` names
+every file with its SHA-256; the signature over it is CAdES, by the subsystem whose log it is.
+
+```sh container
+trusted=$(mktemp)
+cat {trusted} > $trusted
+openssl cms -verify -binary -inform DER -in META-INF/signature.p7s -content META-INF/ASiCManifest.xml \\
+  -CAfile $trusted -purpose any -attime {at} -out /dev/null
+python3 -c 'import base64, re, urllib.parse
+for uri, digest in re.findall("DataObjectReference URI=\\"([^\\"]*)\\">[^<]*<[^<]*<ds:DigestValue>([^<]*)", open("META-INF/ASiCManifest.xml").read()):
+    print(base64.b64decode(digest).hex() + "  " + urllib.parse.unquote(uri))' | sha256sum --check --quiet
 ```
 """
 
@@ -215,5 +245,5 @@ stand certificates by their digest, so that each is kept once; with them in plac
 ## What the checks of `xroad-lite log verify .` are
 
 1 files, 2 origin, 3 head, 4 entries, 5 seals, 6 bodies, 7 order, 8 history, 9 time, 10 view, 11 registry,
-12 identity. Each is *established*, *could not be established*, or *wrong*.
+12 identity; of an ASiC-E container also 13 container. Each is *established*, *could not be established*, or *wrong*.
 """

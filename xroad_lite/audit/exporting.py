@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from xroad_lite import strict_json
 from xroad_lite.audit import expert
+from xroad_lite.audit.asice import AsiceSink
 from xroad_lite.audit.expert import Example
 from xroad_lite.audit.registry_files import RegistryFiles
 from xroad_lite.errors import RegistryError, XRoadError
@@ -72,7 +73,9 @@ def export(
         made = writing.describe(material, chosen, choice.to_json())
         made = replace(made, files=bundle.files)
         example = next(_examples(store, range(size) if chosen is None else chosen), None)
-        text = expert.page(made, example, *_authorities(registry, store, size))
+        framed_at = sink.seal.at if isinstance(sink, AsiceSink) else None
+        trusted = _authorities(registry, store, size)
+        text = expert.page(made, example, *trusted, framed_at=framed_at)
         bundle.add(layout.README, text.encode(), "how to verify this with tools of others")
         bundle.close(replace(made, files=bundle.files), signer)
     return Exported(

@@ -12,6 +12,7 @@
 10. view: others saw the same log, and said so
 11. registry: the snapshots in force are here, signed, and known to have been adopted then
 12. identity: every seal is by a certificate that the registry listed for its sender, in time
+13. container: an ASiC-E container has the standard's form, and the log's owner signed all of it
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ NAMES = {
     parts.VIEW: "view",
     parts.REGISTRY: "registry",
     parts.IDENTITY: "identity",
+    parts.CONTAINER: "container",
 }
 ESTABLISHED, OPEN, WRONG = "established", "could not be established", "wrong"
 

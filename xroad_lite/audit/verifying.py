@@ -1,4 +1,4 @@
-"""Verifies evidence from its bytes alone: the twelve checks of ``report``, one after the other.
+"""Verifies evidence from its bytes alone: the checks of ``report``, one after the other.
 
 Asks nobody and no clock: ``now`` is told, since what no time stamp covers is judged as of today. A
 check that finds something does not stop those after it, unless they have nothing to stand on.
@@ -22,6 +22,7 @@ from xroad_lite.errors import LogError, XRoadError
 from xroad_lite.messagelog import checkpoints
 from xroad_lite.messagelog.checkpoints import Checkpoint
 from xroad_lite.messagelog.evidence import parts
+from xroad_lite.messagelog.evidence.containers import Asice
 from xroad_lite.messagelog.evidence.parts import Finding, Part
 from xroad_lite.messagelog.evidence.tally import Tally
 from xroad_lite.messagelog.notes import ED25519, Note, Verifier
@@ -78,7 +79,7 @@ class _Audit:
         try:
             for part in self._parts(stamps.sizes):
                 tally.add(part)
-        except XRoadError as error:
+        except LogError as error:
             self._find(parts.ENTRIES, "", error)
         tally.finish()
         for one in tally.findings:
@@ -93,6 +94,7 @@ class _Audit:
         self._time(tally, stamps, proved)
         self._view(registries, earlier)
         self._who(tally, registries, proved)
+        self._container(registries)
         return self._report(tally)
 
     # What the bundle says of itself.
@@ -355,6 +357,16 @@ class _Audit:
             f"{_many(count, 'seal', 'seals')}, by certificates listed for their senders",
             list(judge.judge(tally)),
         )
+
+    def _container(self, registries: Registries | None) -> None:
+        evidence = self.evidence
+        if not isinstance(evidence, Bundle) or not isinstance(evidence.container, Asice):
+            return
+        from xroad_lite.audit import asice
+
+        now, more = self.asked.now, self.asked.authorities
+        found = asice.verify(evidence, evidence.container, registries, now, more)
+        self._add(parts.CONTAINER, found.said, found.findings)
 
     def _no_registry(self) -> None:
         why = "there are no files of a registry in the bundle"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,9 +21,18 @@ from xroad_lite.errors import ConfigurationError, XRoadError
 if TYPE_CHECKING:
     from xroad_lite.audit.exporting import Exported, Registry
     from xroad_lite.messagelog import Store
+    from xroad_lite.messagelog.evidence.containers import Sink
     from xroad_lite.messagelog.notes import Signer, Verifier
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+class Format(StrEnum):
+    """The forms of a bundle; they hold the very same files."""
+
+    FOLDER = "folder"
+    ZIP = "zip"
+    ASICE = "asice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,9 @@ class _Owner:
 @log_app.command("export")
 @output.command
 def export(
-    out: Annotated[Path, typer.Argument(help="A new folder, or a new file that ends in .zip.")],
+    out: Annotated[
+        Path, typer.Argument(help="A new folder, or a new file that ends in .zip or .asice.")
+    ],
     node: options.NodeFolder = Path(),
     log: LogOption = None,
     since: Annotated[
@@ -50,6 +63,12 @@ def export(
     subject: Annotated[str | None, typer.Option(help="Only messages about this subject.")] = None,
     ids: Annotated[list[str] | None, typer.Option("--id", help="Only these messages.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="The whole log.")] = False,
+    format: Annotated[
+        Format | None, typer.Option(help="In which form; as the name of OUT says if left out.")
+    ] = None,
+    stamp: Annotated[
+        bool, typer.Option(help="Have the signature of an ASiC-E container time-stamped.")
+    ] = True,
     key: Annotated[
         Path | None,
         typer.Option(help="The log's private key, its .vkey beside it; the node's if left out."),
@@ -63,7 +82,6 @@ def export(
     from xroad_lite.audit import exporting
     from xroad_lite.audit.gathering import material_of
     from xroad_lite.messagelog.evidence.choosing import Choice
-    from xroad_lite.messagelog.evidence.containers import sink
 
     choice = Choice(_time(since), _time(until, end=True), type, subject, tuple(ids or ()))
     if choice.everything is not everything:
@@ -72,7 +90,7 @@ def export(
     material = material_of(owner.store, owner.keys, signer=owner.signer)
     with output.progress("exporting") as progress:
         found = exporting.export(
-            sink(out),
+            _sink(out, format, node if log is None else None, stamp=stamp),
             owner.store,
             material,
             choice,
@@ -141,6 +159,47 @@ def _give(out: Path, found: Exported, left: int) -> None:
             soft_wrap=True,
         ),
     )
+
+
+def _sink(out: Path, format: Format | None, node: Path | None, *, stamp: bool) -> Sink:
+    """Where the bundle is written, in the form that was asked for or that the name says."""
+    from xroad_lite.messagelog.evidence.containers import FolderSink, ZipSink
+
+    endings = {".zip": Format.ZIP, ".asice": Format.ASICE}
+    match format or endings.get(out.suffix, Format.FOLDER):
+        case Format.FOLDER:
+            return FolderSink(out)
+        case Format.ZIP:
+            return ZipSink(out)
+    if node is None:
+        raise ConfigurationError(
+            "config.container_key",
+            "an ASiC-E container is signed by the node's own key: got a log without its node",
+            hint="name the node with --node, or write a .zip",
+        )
+    return _container(out, node, stamp=stamp)
+
+
+def _container(out: Path, node: Path, *, stamp: bool) -> Sink:
+    from xroad_lite.audit.asice import AsiceSink, Seal
+    from xroad_lite.node import Settings
+    from xroad_lite.node.authorities import Lists, ask_in_turn, authorities
+
+    settings, now = Settings.read(node), time.time()
+    snapshot = settings.registry_client().mirror.newest()
+    party = snapshot.party(settings.subsystem)
+    entries = party.subsystem.certificates if party else []
+    listed = {one.sha256 for one in entries if not one.revoked}
+    asked = authorities(snapshot) if stamp else []
+
+    def stamped(value: bytes) -> bytes | None:
+        answer = ask_in_turn(asked, value, Lists(), patience=settings.stamps.patience)
+        if asked and answer.stamp is None:
+            output.say(f"the container has no time stamp: {'; '.join(answer.problems)}")
+        return answer.token if answer.stamp is not None else None
+
+    signer = settings.keyring().signer(listed.__contains__, now)
+    return AsiceSink(out, Seal(signer, now, stamped))
 
 
 def _owner(node: Path, log: Path | None, key: Path | None) -> _Owner:

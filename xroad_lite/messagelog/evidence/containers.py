@@ -19,6 +19,11 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The only time that stands in a zip: the same evidence gives the same bytes."""
 
 
+_END, _END_BYTES = b"PK\x05\x06", 22
+MIMETYPE, FRAME = "mimetype", "META-INF/"
+ASICE_TYPE = b"application/vnd.etsi.asic-e+zip"
+
+
 class Container(Protocol):
     """A bundle that is there."""
 
@@ -136,6 +141,41 @@ class Zip:
         return iter(sorted(self._zip.namelist()))
 
 
+class Asice(Zip):
+    """A bundle in an ASiC-E container: a zip with a frame, which is no part of the bundle.
+
+    ETSI EN 319 162-1, annex A.1.
+    """
+
+    def paths(self) -> Iterator[str]:
+        """See ``Container``; without the frame."""
+        frame = set(self.frame())
+        return (path for path in super().paths() if path not in frame)
+
+    def frame(self) -> list[str]:
+        """The files that make it a container."""
+        return [path for path in super().paths() if path == MIMETYPE or path.startswith(FRAME)]
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with the zip itself."""
+        infos = self._zip.infolist()
+        first = min(infos, key=lambda one: one.header_offset)
+        plain = first.compress_type == zipfile.ZIP_STORED and first.header_offset == 0
+        if first.filename != MIMETYPE or not plain or self.read(MIMETYPE) != ASICE_TYPE:
+            yield f"{MIMETYPE} must come first, uncompressed, and say {ASICE_TYPE.decode()}"
+        if not self._ends():
+            yield "something stands behind its last file"
+        for one in infos:
+            if one.is_dir() or one.filename != _safe(one.filename):
+                yield f"{one.filename!r:.120} is no path inside a bundle"
+
+    def _ends(self) -> bool:
+        """Whether the zip's own end (APPNOTE 4.3.16, without a comment) is the file's."""
+        with Path(self.name).open("rb") as file:
+            file.seek(-_END_BYTES, os.SEEK_END)
+            return file.read(4) == _END
+
+
 class ZipSink:
     """Writes a bundle into one new file, in the order of writing, with no times in it."""
 
@@ -145,10 +185,10 @@ class ZipSink:
         self._file = file
         self._temporary = file.with_name(f".{file.name}.{os.getpid()}")
 
-    def write(self, path: str, data: bytes) -> None:
-        """See ``Sink``."""
+    def write(self, path: str, data: bytes, *, stored: bool = False) -> None:
+        """See ``Sink``; ``stored``: not compressed."""
         info = zipfile.ZipInfo(_inside(path), _EPOCH)
-        info.compress_type = zipfile.ZIP_DEFLATED
+        info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
         info.external_attr = 0o644 << 16
         self._zip.writestr(info, data)
 
@@ -171,8 +211,11 @@ def sink(place: Path) -> FolderSink | ZipSink:
 
 
 def container(place: Path) -> Folder | Zip:
-    """A bundle that is there, in either form."""
-    return Folder(place) if place.is_dir() else Zip(place)
+    """A bundle that is there, in any form."""
+    if place.is_dir():
+        return Folder(place)
+    found = Zip(place)
+    return Asice(place) if MIMETYPE in found.paths() else found
 
 
 def missing(path: str, why: str) -> LogError:
@@ -185,6 +228,13 @@ def _inside(path: str) -> str:
     if any(step in ("", ".", "..") for step in steps) or "\\" in path or "\0" in path:
         raise LogError("log.bundle", f"{path!r:.120} is no path inside a bundle")
     return path
+
+
+def _safe(path: str) -> str | None:
+    try:
+        return _inside(path)
+    except LogError:
+        return None
 
 
 def _bounded(path: str, data: bytes) -> bytes:

@@ -30,6 +30,7 @@ _NEVER = 1e18
 FILES, MADE, HEAD, ENTRIES, SEALS, BODIES, ORDER, HISTORY, TIME, VIEW, REGISTRY, IDENTITY = range(
     1, 13
 )
+CONTAINER = 13
 
 
 @dataclass(frozen=True, slots=True)
