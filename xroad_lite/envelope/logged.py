@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xroad_lite.envelope import jws
-from xroad_lite.envelope.attributes import read_attributes
 from xroad_lite.envelope.encoding import encode
 from xroad_lite.envelope.header import Header, lengthened, read_header
-from xroad_lite.envelope.sealing import Seal
+from xroad_lite.envelope.sealing import Seal, seal_of
 
 _REMEMBERED = 1024
 
@@ -33,11 +32,11 @@ class LoggedSeals:
         jws.check_size(len(token), jws.SEAL)
         raw = jws.read_signature(token[len(signing_input) + 1 :], found[1].algorithm)
         signed = jws.JWS(token, found[1], data, signing_input, raw)
-        return Seal(signed, read_attributes(data))
+        return seal_of(signed)
 
     def _read_header(self, short: str) -> tuple[bytes, Header]:
         encoded = encode(lengthened(short, self._certificates).encode())
         if len(self._headers) >= _REMEMBERED:
             self._headers.clear()
-        found = self._headers[short] = encoded, read_header(encoded, jws.SEAL.typ)
+        found = self._headers[short] = encoded, read_header(encoded, jws.SEAL.typ, jws.RECEIPT.typ)
         return found

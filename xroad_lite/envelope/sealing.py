@@ -143,7 +143,11 @@ def open_seal(token: bytes | str) -> Seal:
 
 def parse_seal(token: bytes | str) -> Seal:
     """Check 1: read a seal strictly (``jws.read``), without verifying its signature."""
-    signed = jws.read(token, jws.SEAL, jws.RECEIPT)
+    return seal_of(jws.read(token, jws.SEAL, jws.RECEIPT))
+
+
+def seal_of(signed: jws.JWS) -> Seal:
+    """The seal that a JWS of one of its two types is; ``SealError`` if its payload is not one's."""
     attributes = read_attributes(signed.payload)
     if signed.header.typ != _kind(attributes.type).typ:
         raise SealError(

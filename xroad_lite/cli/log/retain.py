@@ -86,14 +86,18 @@ def _people(due: list[Due], erased: int | None, settled: bool) -> None:
     if erased is None:
         free = sum(not one.kept_by for one in due)
         output.out.print(
-            f"{free} bodies would be erased: xroad-lite log retain --apply"
+            f"{_bodies(free)} would be erased: xroad-lite log retain --apply"
             if free
             else "no body is to be erased"
         )
         return
-    output.out.print(f"{erased} bodies erased")
+    output.out.print(f"{_bodies(erased)} erased")
     if not settled:
         output.say("a reader holds up the last step: the node, or the same command again, does it")
+
+
+def _bodies(count: int) -> str:
+    return f"{count} body" if count == 1 else f"{count} bodies"
 
 
 @hold_app.command("add")
