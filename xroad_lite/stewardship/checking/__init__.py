@@ -22,8 +22,8 @@ from xroad_lite.stewardship.checking.own_groups import check_own_groups
 from xroad_lite.stewardship.checking.reading import Reading, read_all
 from xroad_lite.stewardship.checking.revocations import check_revocation_lists
 from xroad_lite.stewardship.checking.schemas import check_numbers, check_subjects, check_versions
-from xroad_lite.stewardship.checking.trusted import check_trusted
 from xroad_lite.stewardship.checking.timestamping import check_timestamping
+from xroad_lite.stewardship.checking.trusted import check_trusted
 from xroad_lite.stewardship.checking.vocabularies import check_purposes, check_vocabularies
 from xroad_lite.stewardship.checking.wording import check_wording
 
