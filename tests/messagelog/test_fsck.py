@@ -10,6 +10,7 @@ from xroad_lite.messagelog import Store, entries, merkle
 from xroad_lite.messagelog.archive import moving
 from xroad_lite.messagelog.archive.segments import ends_by_entries
 from xroad_lite.messagelog.checkpoint_table import CheckpointTable
+from xroad_lite.messagelog.operations import records
 from xroad_lite.messagelog.retention import Retention
 from xroad_lite.messagelog.upkeep.fsck import fsck
 from xroad_lite.messagelog.upkeep.repair import repair
@@ -267,6 +268,17 @@ def test_a_log_that_is_written_meanwhile_is_checked_as_it_was(path, es256, monke
     assert fsck(store).findings == []
     store.close()
     writer.store.close()
+
+
+def test_a_log_of_before_is_checked_too(path):
+    """Tables that came later are made when it is written, and not missed until then."""
+    changed(path, "DROP TABLE xl_sent")
+    store = Store(path, readonly=True)
+    assert fsck(store).findings == []
+    assert len(records(store, 0.0, NOW * 2)) > 10
+    store.close()
+    Store(path).close()
+    assert state(path)["xl_sent"] == []
 
 
 # damaged files

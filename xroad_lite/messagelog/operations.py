@@ -62,6 +62,7 @@ def records(
 class _Gathering:
     def __init__(self, store: Store, software: str | None, limit: int) -> None:
         self._store, self._software, self._limit = store, software, limit
+        self._sends = bool(store.query("SELECT 1 FROM sqlite_master WHERE name = 'xl_sent'"))
         self._records: dict[int, Record] = {}
         self._replies: dict[int, int] = {}
         """Entries of replies that were sent, by the entry of what they answer."""
@@ -98,6 +99,8 @@ class _Gathering:
             yield index, record
 
     def _sent(self, index: int) -> float | None:
+        if not self._sends:  # a log of before, opened for reading
+            return None
         rows = self._store.query("SELECT at FROM xl_sent WHERE idx = ?", (index,))
         return rows[0][0] if rows else None
 
