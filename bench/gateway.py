@@ -1,7 +1,7 @@
 """Load on two gateways with their nodes and a provider: requests a second, latencies, memory.
 
-Run as ``python -m bench.gateway [seconds] [concurrency]``; also as its own load client and provider,
-in processes of their own, so that what is measured is the gateways'.
+Run as ``python -m bench.gateway [seconds] [concurrency]``. It is its own load client and provider
+too, in processes of their own, so that what is measured is the gateways'.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _Client(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if not self.done.done():
             self.done.set_result(None)
 

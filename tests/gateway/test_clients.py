@@ -1,0 +1,28 @@
+"""The clients of examples/02_gateway, run as they are: curl and JavaScript publish and read."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from pairs import Pair
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "02_gateway"
+BIRTHS = "/api/v1/messages/health.birth"
+
+
+@pytest.mark.parametrize(("program", "file"), [("sh", "client.sh"), ("node", "client.mjs")])
+def test_a_client_publishes_and_reads(two: Pair, program: str, file: str) -> None:
+    """It reads what it published, in the reader's terms, and acknowledges it."""
+    assert shutil.which(program), f"{program} is missing: run tests/install-tools"
+    while (left := two.provider.http.get(BIRTHS)).status_code == 200:
+        for one in left.json()["messages"]:
+            two.provider.http.post(f"{BIRTHS}/{one['entry']}/acknowledge")
+    command = [program, str(EXAMPLE / file), two.consumer.url, two.provider.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "acknowledged" in done.stdout
+    assert "apellidos" in done.stdout
+    assert "Rojas" in done.stdout
