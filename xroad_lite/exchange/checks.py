@@ -38,7 +38,9 @@ from xroad_lite.exchange.persons import check_pseudonyms, named_persons, subject
 from xroad_lite.exchange.registries import (
     UndecidedError,
     asked,
+    check_mappings,
     check_registry,
+    check_stopped,
     decide,
     home,
     is_foreign,
@@ -358,10 +360,13 @@ def _check_meaning(found: Judgement) -> None:
     if target.sha256 == found.schema.sha256 and not is_foreign(found):
         return
     translation = compiled_translator(node.known.current, found.schema, target)
+    check_mappings(found, translation.files)
     result = translation.apply(found.value)
     found.losses, found.mapping = result.losses, translation.digest
     compiled = compiled_schema(node.known.current, target)
     violations = compiled.validate(result.value)
+    if violations or result.losses:
+        check_stopped(found)
     if violations:
         missing = [f"{loss.path}: {loss.detail}" for loss in result.losses]
         raise SemanticsError(

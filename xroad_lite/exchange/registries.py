@@ -8,12 +8,18 @@ sender's snapshot alone: so where the receiver's refuses, it must be newer than 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from xroad_lite import policy, times
 from xroad_lite.errors import PolicyError, RegistryError, XRoadError
 from xroad_lite.exchange.judgement import Judgement, Receiving
 from xroad_lite.registry import Agreement, KnownSnapshots, Role, Snapshot
 from xroad_lite.registry.trusted import instance_of
+
+_ANSWERING: WeakKeyDictionary[Snapshot, dict[frozenset[str], tuple[Role, ...]]] = (
+    WeakKeyDictionary()
+)
+"""The roles that answer for some files, by snapshot: asked of every message that is translated."""
 
 
 class UndecidedError(XRoadError):
@@ -87,6 +93,29 @@ def home(found: Judgement) -> Snapshot:
     if asks_here and not is_common(found.attributes.type):
         return own.current
     return found.sender_snapshot
+
+
+def check_mappings(found: Judgement, files: frozenset[str]) -> None:
+    """For check 9: the stewards of the mappings that a body is read by have not lapsed.
+
+    Check 2 knows the domains of the message and of its reader; mappings may go through a third.
+    """
+    current = found.node.known.current
+    known = _ANSWERING.setdefault(current, {})
+    if files not in known:
+        roles = map(current.edition.role, sorted(files))
+        known[files] = tuple(one for one in roles if one is not None)
+    grace = times.duration(current.instance.grace)
+    for role in known[files]:
+        if found.node.now > role.expires + grace:
+            raise UndecidedError("registry.role_expired", str(role))
+
+
+def check_stopped(found: Judgement) -> None:
+    """For check 9, where words were lost: none of them may be in what a steward signed wrongly."""
+    for role in found.node.known.current.edition.roles:
+        if role.problem:
+            raise UndecidedError("registry.role_expired", str(role))
 
 
 def is_common(type_: str) -> bool:

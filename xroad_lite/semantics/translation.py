@@ -57,6 +57,11 @@ class Translator:
         return Translation(result, tuple(losses))
 
     @cached_property
+    def files(self) -> frozenset[str]:
+        """The mappings that it goes by; they may be of a third domain."""
+        return frozenset(cell.file for cell in _used(self.routines)[0])
+
+    @cached_property
     def report(self) -> Report:
         """What the translation keeps, widens and loses, before any message flows."""
         source, target = self.bindings
