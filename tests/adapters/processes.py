@@ -18,7 +18,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-from conftest import load
+from loading import load
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,8 +8,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from certificates import make_certificates
-from conftest import load
 from databases import free_port
+from loading import load
 
 from xroad_lite import RejectedError, XRoadError
 from xroad_lite.messagelog import Inbox

@@ -6,7 +6,7 @@ import os
 import paramiko
 import pytest
 import sftp_server
-from conftest import load
+from loading import load
 
 from xroad_lite import XRoadError
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import load
+from loading import load
 
 from xroad_lite import XRoadError, call_http
 from xroad_lite.messagelog import Inbox

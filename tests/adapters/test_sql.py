@@ -2,7 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
-from conftest import empty, load, run
+from loading import empty, load, run
 
 from xroad_lite import XRoadError
 from xroad_lite.messagelog import Inbox

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import sqlalchemy as sa
 import yaml
-from conftest import ADAPTERS, empty, run
+from loading import ADAPTERS, empty, run
 from processes import Process, context, in_the_middle, paths, published, wait
 from test_sql import OUTBOX, TABLE
 

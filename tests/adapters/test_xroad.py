@@ -5,7 +5,7 @@ from http.server import ThreadingHTTPServer
 from urllib.parse import quote
 
 import pytest
-from conftest import load
+from loading import load
 
 from xroad_lite import RequestError, XRoadError
 from xroad_lite.testing import CIVIL, HEALTH, Tamperer
