@@ -12,15 +12,18 @@ from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import (
     P256_ORDER,
     KeySigner,
+    Trust,
     make_request,
     new_key,
     open_key,
     open_signer,
     read_certificate,
+    read_certificates,
     read_request,
     to_pem,
     tokens,
 )
+from xroad_lite.stewardship import Authority
 from xroad_lite.testing import HEALTH
 
 NOW = 1_790_000_000
@@ -212,3 +215,21 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch):
     code, text = refused(open_key, "pkcs11:object=a?module-path=/x.so", passphrase=PIN)
     assert code == "keys.pkcs11"
     assert "pip install 'xroad-lite[pkcs11]'" in text
+
+
+def test_an_authoritys_key_may_lie_in_a_token(token, tmp_path):
+    """It issues and lists revocations from there; in its folder is an address, and no key."""
+    address = token.format("authority")
+    made = Authority.create("Token CA", now=NOW, key=new_key(address, passphrase=PIN))
+    made.write(tmp_path / "ca", address=address)
+    assert sorted(one.name for one in (tmp_path / "ca").iterdir()) == [
+        "authority.key",
+        "authority.pem",
+    ]
+    authority = Authority.read(tmp_path / "ca", passphrase=lambda: PIN)
+    identity = authority.issue(ME, now=NOW)
+    trust = Trust(read_certificates(authority.pem))
+    assert trust.check(identity.signer.chain, NOW + 60).not_after > NOW
+    assert PIN not in (tmp_path / "ca/authority.key").read_bytes()
+    code, _ = refused(made.write, tmp_path / "ca")
+    assert code == "keys.authority"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from xroad_lite import times
 from xroad_lite.cli import options, output, passphrases
+from xroad_lite.errors import KeysError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 ca_app = typer.Typer(
     no_args_is_help=True,
@@ -25,15 +29,26 @@ _Authority = Annotated[Path, typer.Option(help="The authority's folder.", envvar
 def new(
     folder: Annotated[Path, typer.Argument(help="Where the authority's key and certificate go.")],
     name: Annotated[str, typer.Option(help="Its common name.")] = "xroad_lite CA",
+    key: Annotated[
+        str | None,
+        typer.Option(help="Make its key in a token: pkcs11:token=…;object=…?module-path=…"),
+    ] = None,
     ca_passphrase_from: passphrases.AuthorityFrom = None,
     no_passphrase: passphrases.Without = False,
     json: options.Json = False,
 ) -> None:
-    """Make an authority; its key is encrypted unless told otherwise."""
+    """Make an authority; its key is encrypted unless told otherwise, or lies in a token.
+
+    The passphrase is the token's PIN then.
+    """
     from xroad_lite.stewardship import Authority
 
-    passphrase = passphrases.chosen(ca_passphrase_from, *_OF_AUTHORITY, without=no_passphrase)
-    Authority.create(name, now=time.time()).write(folder, passphrase=passphrase)
+    passphrase = passphrases.chosen(
+        ca_passphrase_from, *_OF_AUTHORITY, without=no_passphrase, confirm=key is None
+    )
+    made = _in_token(key, passphrase) if key is not None else None
+    authority = Authority.create(name, now=time.time(), key=made)
+    authority.write(folder, passphrase=passphrase, address=key)
     certificate = str(folder / "authority.pem")
 
     def people() -> None:
@@ -44,6 +59,22 @@ def new(
         )
 
     output.give({"certificate": certificate}, people)
+
+
+def _in_token(address: str, pin: bytes | None) -> ec.EllipticCurvePrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from xroad_lite.keys import new_key
+
+    if not address.startswith("pkcs11:"):
+        raise KeysError(
+            "keys.address",
+            f"got the key address {address[:80]!r}: expected pkcs11:…",
+            hint="leave --key out for a key in the authority's folder",
+        )
+    made = new_key(address, passphrase=pin)
+    assert isinstance(made, ec.EllipticCurvePrivateKey)
+    return made
 
 
 @ca_app.command("issue")

@@ -1,7 +1,8 @@
 """The authority of an instance, for members who have none: it certifies keys of subsystems.
 
-One root that issues directly, its key in a file. Institutions may bring certificates of any other
-authority that the registry trusts. Does not keep what it issued: ``register`` does.
+One root that issues directly, its key in a file or in a token (PKCS#11). Institutions may bring
+certificates of any other authority that the registry trusts. Does not keep what it issued:
+``register`` does.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from xroad_lite.keys.signers import generate, key_pem
 _CA_DAYS, _LEAF_DAYS = 3650, 730
 _BACKDATED = timedelta(minutes=5)
 _FILES = ("authority.key.pem", "authority.pem")
+_ADDRESS = "authority.key"
+"""In an authority's folder, the address of a key that lies elsewhere: ``pkcs11:…``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,14 @@ class Authority:
         self._certificate = certificate
 
     @classmethod
-    def create(cls, name: str, *, now: float) -> Self:
-        """A new authority with a P-256 key, valid from ``now`` (Unix seconds) for ten years."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def create(
+        cls, name: str, *, now: float, key: ec.EllipticCurvePrivateKey | None = None
+    ) -> Self:
+        """A new authority, valid from ``now`` (Unix seconds) for ten years.
+
+        Its P-256 key is ``key``, which may be a token's, or made.
+        """
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
         builder = _certificate(subject, subject, key.public_key(), now, _CA_DAYS)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
@@ -75,7 +83,7 @@ class Authority:
     def read(cls, folder: Path, *, passphrase: Secret = None) -> Self:
         """Read an authority that ``write`` wrote; ``KeysError`` if there is none."""
         try:
-            key = open_key(f"file:{folder / _FILES[0]}", passphrase=passphrase)
+            key = open_key(_address(folder), passphrase=passphrase)
             certificate = x509.load_pem_x509_certificate((folder / _FILES[1]).read_bytes())
         except (KeysError, OSError, ValueError) as error:
             raise KeysError(
@@ -92,12 +100,20 @@ class Authority:
         """The root certificate, for the registry's ``authorities``."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def write(self, folder: Path, *, passphrase: bytes | None = None) -> None:
-        """Write key (mode 0600) and certificate; refuses to overwrite."""
+    def write(
+        self, folder: Path, *, passphrase: bytes | None = None, address: str | None = None
+    ) -> None:
+        """Write key (mode 0600) and certificate; refuses to overwrite.
+
+        Of a key in a token only its ``address`` is written, which holds no PIN.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        if (folder / _FILES[0]).exists():
+        if any((folder / one).exists() for one in (*_FILES, _ADDRESS)):
             raise KeysError("keys.authority", f"{folder} holds an authority already")
-        write_private(folder / _FILES[0], key_pem(self._key, passphrase))
+        if address is None:
+            write_private(folder / _FILES[0], key_pem(self._key, passphrase))
+        else:
+            (folder / _ADDRESS).write_text(f"{address}\n")
         (folder / _FILES[1]).write_bytes(self.pem)
 
     def issue(
@@ -187,3 +203,8 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def _address(folder: Path) -> str:
+    elsewhere = folder / _ADDRESS
+    return elsewhere.read_text().strip() if elsewhere.exists() else f"file:{folder / _FILES[0]}"
