@@ -5,9 +5,9 @@ X-Road's calls below ``/r1/`` are the providers' own: the registry's catalogue d
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
-from xroad_lite import __version__
 from xroad_lite.gateway.problems import MEDIA_TYPE
 
 Schema = dict[str, Any]
@@ -24,7 +24,7 @@ def document() -> dict[str, object]:
         "openapi": "3.1.0",
         "info": {
             "title": "xroad_lite gateway",
-            "version": __version__,
+            "version": version("xroad-lite"),
             "description": "Publish, read, ask and answer, through the node beside this gateway.",
         },
         "servers": [{"url": "/"}],
