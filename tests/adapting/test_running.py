@@ -49,7 +49,8 @@ def test_a_configuration_is_read(tmp_path, monkeypatch):
     ("text", "said"),
     [
         ("node: [", "adapter.yaml"),
-        ("every: 1", "node: "),
+        ("every: 1", "node: is missing"),
+        ("nod: n", "node: is missing; nod: Unexpected"),
         ("node: n\nparts: [{number: 1}]", "parts.0.name"),
         ("node: n\nparts: [{name: a, number: many}]", "parts.0.number"),
         ("node: n\nevery: often", "every"),

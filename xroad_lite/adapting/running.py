@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from xroad_lite.errors import ConfigurationError, RegistryError, XRoadError
 from xroad_lite.node import Node
-from xroad_lite.registry.documents import read_yaml
+from xroad_lite.registry.documents import faults, read_yaml
 
 FILE_NAME = "adapter.yaml"
 _LONGEST_WAIT = 60.0
@@ -66,11 +66,8 @@ def read_configuration(file: Path, kind: type[C]) -> C:
     except RegistryError as error:
         raise ConfigurationError("config.file", error.message) from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(step) for step in first["loc"])
-        raise ConfigurationError(
-            "config.field", f"{file}: {field}: {first['msg']} (got {first['input']!r:.80})"
-        ) from None
+        wrong = "; ".join(fault.problem for fault in faults(error))
+        raise ConfigurationError("config.field", f"{file}: {wrong}") from None
 
 
 def run_adapter(adapter: Callable[[Node, C], Adapter], kind: type[C]) -> None:
@@ -86,8 +83,9 @@ def run_adapter(adapter: Callable[[Node, C], Adapter], kind: type[C]) -> None:
         configuration = read_configuration(file, kind)
         os.chdir(file.parent)
         with Node.open(configuration.node) as node:
+            made = adapter(node, configuration)
             sys.stderr.write(f"{node.id} is at work: end with Ctrl-C\n")
-            _rounds(node, adapter(node, configuration), configuration.every)
+            _rounds(node, made, configuration.every)
     except XRoadError as error:
         sys.stderr.write(f"{error}\n" + f"  {error.hint}\n" * bool(error.hint))
         raise SystemExit(error.exit_code) from None
