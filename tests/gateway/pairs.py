@@ -204,7 +204,7 @@ def ready(*started: Running) -> Iterator[tuple[Running, ...]]:
         for one in started:
             one.process.terminate()
         for one in started:
-            one.process.wait(timeout=30)
+            assert one.process.wait(timeout=30) == 0, one.log.read_text()
             assert one.process.stdout is not None
             one.process.stdout.close()
             one.http.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import sys
 import time
 from importlib.util import find_spec
@@ -101,6 +102,8 @@ def _run(settings: GatewaySettings, *, json: bool) -> None:
                 f"the gateway of {', '.join(nodes)} is at {url}", highlight=False, soft_wrap=True
             ),
         )
+        # uvicorn ends by the signal that it got: this way the nodes are closed before.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         serving.run(sockets=[port])
 
 

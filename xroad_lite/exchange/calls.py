@@ -8,6 +8,7 @@ keeps to it. Does not decide who may call: ``policy`` does.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -49,12 +50,18 @@ def called(path: str) -> tuple[str, str, str]:
             "/r1/INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE[/PATH]",
         )
     try:
-        subsystem = str(SubsystemId.parse("/".join(parts[2:6])))
+        subsystem = canonical("/".join(parts[2:6]))
         service = unquote(parts[6], errors="strict")
     except (IdentifierError, UnicodeDecodeError) as error:
         raise PolicyError("policy.call", f"the path {path!r:.120}: {error}") from None
     below = f"/{parts[_SEGMENTS_BEFORE_PATH]}" if len(parts) > _SEGMENTS_BEFORE_PATH else ""
     return subsystem, service, below
+
+
+@lru_cache(maxsize=4096)
+def canonical(subsystem: str) -> str:
+    """The text form of a subsystem's identifier; the same ones come with every call."""
+    return str(SubsystemId.parse(subsystem))
 
 
 def endpoint_text(agreement: Agreement, call: Call | None) -> str | None:

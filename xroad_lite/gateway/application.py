@@ -15,13 +15,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from xroad_lite.exchange.calls import canonical
 from xroad_lite.gateway.callers import Caller, Callers, UnknownCallerError
 from xroad_lite.gateway.logs import log
 from xroad_lite.gateway.metrics import Metrics
 from xroad_lite.gateway.nodes import NodeAtWork, Nodes
 from xroad_lite.gateway.problems import ProblemError, problem_of, problem_response
 from xroad_lite.gateway.settings import GatewaySettings
-from xroad_lite.identifiers import SubsystemId
 
 REQUEST_ID = "xroad_lite.request_id"
 CALLER = "xroad_lite.caller"
@@ -103,7 +103,7 @@ class Gateway:
                 f"{caller.name} may speak for several subsystems: which one is it?",
                 hint="name it in the header X-Road-Client",
             )
-        wanted = str(SubsystemId.parse(wanted))
+        wanted = canonical(wanted)
         if wanted not in caller.subsystems:
             raise ProblemError(
                 403, "http.other_subsystem", f"{caller.name} does not speak for {wanted}"

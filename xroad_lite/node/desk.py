@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from xroad_lite.errors import LogError, RequestError, XRoadError
 from xroad_lite.exchange import Draft, Judgement
-from xroad_lite.identifiers import MessageType, SubsystemId
+from xroad_lite.exchange.calls import canonical
+from xroad_lite.identifiers import MessageType
 from xroad_lite.messagelog import Incoming
 from xroad_lite.node.answers import read_answer, reply_draft
 from xroad_lite.node.effects import Effects, Writer
@@ -120,7 +121,7 @@ class Desk:
                 operation=REQUEST,
                 type=type,
                 body=body,
-                recipient=str(SubsystemId.parse(recipient)),
+                recipient=canonical(recipient),
                 expires=now + timeout,
                 **attributes,
             )

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from xroad_lite import strict_json
 from xroad_lite.errors import IdentifierError, XRoadError
-from xroad_lite.exchange.calls import called
+from xroad_lite.exchange.calls import called, canonical
 from xroad_lite.gateway.application import REQUEST_ID, Gateway
 from xroad_lite.gateway.bodies import read_body
 from xroad_lite.gateway.callers import Caller, token_of
@@ -29,7 +29,7 @@ from xroad_lite.gateway.traces import HEADER as TRACEPARENT
 from xroad_lite.gateway.traces import traceparent
 from xroad_lite.gateway.xroad import calls, metaservices
 from xroad_lite.gateway.xroad.faults import CONSUMER, PROVIDER, FaultError, fault_of, fault_response
-from xroad_lite.identifiers import MemberId, SubsystemId
+from xroad_lite.identifiers import MemberId
 from xroad_lite.node import Message
 from xroad_lite.registry.models import REST_REQUEST, Service
 
@@ -92,7 +92,7 @@ class Consumer:
             )
         try:
             if named.count("/") != 2:
-                return str(SubsystemId.parse(named))
+                return canonical(named)
             member = str(MemberId.parse(named))
         except IdentifierError as error:
             raise FaultError(f"{CONSUMER}.invalid_client_identifier", error.message) from None

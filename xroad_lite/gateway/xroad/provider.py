@@ -19,7 +19,7 @@ from xroad_lite.errors import (
     RequestError,
     XRoadError,
 )
-from xroad_lite.exchange.calls import called
+from xroad_lite.exchange.calls import called, canonical
 from xroad_lite.gateway.application import Gateway
 from xroad_lite.gateway.http_client import Answer, CallError, GarbageError, HttpClient
 from xroad_lite.gateway.logs import log
@@ -29,7 +29,7 @@ from xroad_lite.gateway.settings import Provider as ProviderSettings
 from xroad_lite.gateway.traces import HEADER as TRACEPARENT
 from xroad_lite.gateway.xroad import calls
 from xroad_lite.gateway.xroad.faults import PROVIDER, FaultError
-from xroad_lite.identifiers import MemberId, SubsystemId
+from xroad_lite.identifiers import MemberId
 from xroad_lite.node import Message
 from xroad_lite.policy import ERROR_TYPE
 from xroad_lite.registry.models import REST_REQUEST, REST_RESPONSE, Service
@@ -271,7 +271,7 @@ def _of_source(headers: calls.Headers, source: str) -> calls.Headers:
 
 def _reads_as(client: str) -> str:
     try:
-        return str((MemberId if client.count("/") == 2 else SubsystemId).parse(client))
+        return str(MemberId.parse(client)) if client.count("/") == 2 else canonical(client)
     except IdentifierError:
         return ""
 
