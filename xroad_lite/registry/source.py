@@ -73,7 +73,7 @@ def walk_source(path: Path) -> Source:
             problem = f"the source holds more than {MAX_ENTRIES:,} names: the rest was not read"
             source.faults.append(SourceFault(relative, "registry.too_large", problem))
             break
-        if entry.suffix not in ENDINGS:
+        if os.path.splitext(relative)[1] not in ENDINGS:  # noqa: PTH122  a path per file is slow
             source.others.append(relative)
             continue
         data = _read(relative, entry, source.faults)
@@ -103,31 +103,37 @@ def read_source(path: Path) -> dict[str, bytes]:
     return source.documents
 
 
-def _entries(root: Path, faults: list[SourceFault]) -> Iterator[tuple[str, Path]]:
-    """Every plain file below the root, without following links; what is none is a fault."""
-    pending = [root]
+def _entries(root: Path, faults: list[SourceFault]) -> Iterator[tuple[str, str]]:
+    """Every plain file below the root, without following links; what is none is a fault.
+
+    Its path in the source, and its path.
+    """
+    pending = [(str(root), "")]
     while pending:
-        folder = pending.pop()
+        folder, before = pending.pop()
         try:
             with os.scandir(folder) as found:
                 for entry in found:
-                    relative = os.path.relpath(entry.path, root)
+                    relative = f"{before}{entry.name}"
                     if entry.name.startswith("."):
                         continue
                     if entry.is_symlink():
                         faults.append(_fault(relative, "symbolic_link", "is a symbolic link"))
                     elif entry.is_dir(follow_symlinks=False):
-                        pending.append(Path(entry.path))
+                        pending.append((entry.path, f"{relative}/"))
                     elif not entry.is_file(follow_symlinks=False):
                         mode = entry.stat(follow_symlinks=False).st_mode
                         faults.append(_fault(relative, "no_file", f"is {_kind(mode)}"))
                     elif _is_name(relative):
-                        yield relative, Path(entry.path)
+                        yield relative, entry.path
                     else:
                         faults.append(_fault(relative, "file_name", _NAME_PROBLEM))
         except OSError as error:
-            relative = os.path.relpath(folder, root)
-            faults.append(_fault(relative, "unreadable", f"cannot be listed: {error.strerror}"))
+            faults.append(
+                _fault(
+                    before.rstrip("/") or ".", "unreadable", f"cannot be listed: {error.strerror}"
+                )
+            )
 
 
 _NAME_PROBLEM: Final = (
@@ -155,7 +161,7 @@ def _is_name(relative: str) -> bool:
     )
 
 
-def _read(relative: str, path: Path, faults: list[SourceFault]) -> bytes | None:
+def _read(relative: str, path: str, faults: list[SourceFault]) -> bytes | None:
     limit = limit_of(relative)
     try:
         descriptor = os.open(path, _OPEN)
