@@ -1,12 +1,14 @@
 """Receipts: who gives one, once, for which states; and forged, replayed and swapped ones."""
 
 import json
+import threading
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import yaml
-from test_requests import ASKED, PERSON, QUERY, RunningClock, running
+from test_requests import ASKED, PERSON, QUERY, RunningClock
 
 from xroad_lite import strict_json
 from xroad_lite.envelope import Sealed, parse_seal, seal
@@ -14,6 +16,7 @@ from xroad_lite.errors import RejectedError
 from xroad_lite.exchange import Outcome
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import open_signer
+from xroad_lite.messagelog import Inbox, Store, entries
 from xroad_lite.messagelog.receipts import ReceiptTables
 from xroad_lite.node import Node, Settings
 from xroad_lite.registry import RegistryFolder
@@ -107,6 +110,20 @@ def received(two: TwoAgencies) -> int:
     return entry
 
 
+@contextmanager
+def working(node):
+    """The node at work in a thread, until it is idle; it stays open."""
+    done = threading.Event()
+    thread = threading.Thread(target=node.run, args=(done.is_set,))
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        node._transport.wake()
+        thread.join()
+
+
 # who gives which
 
 
@@ -175,6 +192,24 @@ def test_a_dead_letter_and_its_revival_are_told(two):
     assert states(two.health, entry) == ["received", "dead-lettered", "handled"]
 
 
+def test_what_an_operator_gives_up_is_told(two):
+    """By the command that drops a dead letter, whose store is its own."""
+    two.civil.subscribe("health.birth")(lambda _: 1 / 0)
+    two.civil.step()
+    two.health.publish("health.birth", BIRTH)
+    for _ in range(20):
+        two.settle()
+        two.clock.turn(60)
+    (letter,) = two.civil._receiver.inbox.dead_letters()
+    store = Store(two.civil.store.path)
+    leaf = entries.outcome(two.clock(), letter.index, entries.DROPPED, letter.attempts)
+    Inbox(store).drop(letter, leaf)
+    store.close()
+    two.clock.turn(61)
+    two.settle()
+    assert states(two.health, sent(two.health)[0]) == ["received", "dead-lettered", "dropped"]
+
+
 def test_a_handlers_own_failure_is_told_without_its_words(two):
     """What an adapter raises is nobody's business."""
     two.civil.subscribe("health.birth")(lambda _: 1 / 0)
@@ -235,7 +270,7 @@ def test_questions_and_answers_are_receipted(two):
     """A request by who is asked, its answer by who asked; nothing else changes for either."""
     two.health._clock = two.civil._clock = RunningClock(NOW)
     two.civil.serve(QUERY)(lambda _: PERSON)
-    with running(two.civil):
+    with working(two.civil):
         found = two.health.request(CIVIL, QUERY, ASKED)
     assert found.body == PERSON
     two.settle()

@@ -2,7 +2,8 @@
 
 import pytest
 import yaml
-from test_requests import ASKED, PERSON, QUERY, RunningClock, running
+from test_receipts import working
+from test_requests import ASKED, PERSON, QUERY, RunningClock
 
 from xroad_lite.errors import LogError
 from xroad_lite.messagelog.receipts import ReceiptTables
@@ -121,7 +122,7 @@ def test_a_question_that_comes_again_gets_no_erased_answer(two, exchanged):
     """Nothing goes out whose body is gone."""
     two.health._clock = two.civil._clock = RunningClock(NOW)
     two.civil.serve(QUERY)(lambda _: PERSON)
-    with running(two.civil):
+    with working(two.civil):
         two.health.request(CIVIL, QUERY, ASKED)
     (question,) = messages(two.civil, QUERY)
     asked = two.civil.store.entry(question).attributes()
@@ -141,7 +142,7 @@ def test_who_looked_at_a_persons_data_is_told(two, exchanged):
     """Events, questions and answers, with service, purpose and law, at either end."""
     two.health._clock = two.civil._clock = RunningClock(NOW + 10)
     two.civil.serve(QUERY)(lambda _: PERSON)
-    with running(two.civil):
+    with working(two.civil):
         two.health.request(CIVIL, QUERY, ASKED, subject="s-1", user_id="clerk-7")
         two.health.request(CIVIL, QUERY, ASKED, subject="s-2")
     snapshot = two.civil._registry.current

@@ -6,6 +6,7 @@ exactly once, whenever the process ends.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xroad_lite.messagelog.store import Store
@@ -103,11 +104,8 @@ class ReceiptTables:
 
     def owe(self, entry: int, told: Told) -> None:
         """Remember, in the open transaction, that a receipt is to be sealed for this entry."""
-        self._store.execute(
-            "INSERT INTO xl_receipts_owed (entry, state, at, failed, code, next_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (entry, told.state, told.at, told.check, told.code, told.at),
-        )
+        row = (None, entry, told.state, told.at, told.check, told.code, told.at, None)
+        self._store.insert("xl_receipts_owed", *row)
 
     def owe_outcome(self, entry: int, told: Told) -> bool:
         """The same for what became of an accepted message, if its agreement asks for receipts."""
@@ -116,6 +114,10 @@ class ReceiptTables:
         if rows:
             self.owe(entry, told)
         return bool(rows)
+
+    def any_owed(self) -> bool:
+        """Whether any was ever owed."""
+        return bool(self._store.query("SELECT 1 FROM xl_receipts_owed LIMIT 1"))
 
     def due(self, now: float, limit: int) -> list[Owed]:
         """What is to be sealed now, the oldest first."""
@@ -133,11 +135,10 @@ class ReceiptTables:
         )
         return None if rows[0][0] is None else float(rows[0][0])
 
-    def written(self, number: int, receipt: int) -> None:
-        """It is sealed, as log entry ``receipt``."""
-        self._store.execute(
-            "UPDATE xl_receipts_owed SET receipt = ?, next_at = NULL WHERE number = ?",
-            (receipt, number),
+    def written(self, receipts: Sequence[tuple[int, int]]) -> None:
+        """They are sealed, in the open transaction: log entry and number of each."""
+        self._store.many(
+            "UPDATE xl_receipts_owed SET receipt = ?, next_at = NULL WHERE number = ?", receipts
         )
 
     def later(self, number: int, next_at: float | None) -> None:
@@ -176,6 +177,7 @@ class ReceiptTables:
         rows = self._store.query(
             "SELECT * FROM xl_receipts_awaited WHERE id = ? ORDER BY idx DESC LIMIT 1",
             (message_id,),
+            table="xl_receipts_awaited",
         )
         return Waiting(*rows[0]) if rows else None
 

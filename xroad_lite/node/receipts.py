@@ -29,6 +29,8 @@ class Receipts:
         self._store = store
         self._tables = ReceiptTables(store)
         self._tables.create()
+        self._any = self._tables.any_owed()
+        """Whether an outcome needs to be looked up: mostly no agreement asks for receipts."""
         self._next: float | None = 0.0
         """When there may be something to seal, Unix seconds; None while there is nothing."""
         self.problem: str | None = None
@@ -52,11 +54,11 @@ class Receipts:
             RECEIVED if accepted else REFUSED, node.now, verdict.check, verdict.code or None
         )
         self._tables.owe(entry, told)
-        self._next = 0.0
+        self._any, self._next = True, 0.0
 
     def came_to(self, entry: int, told: Told) -> None:
         """Owe a receipt for what became of an accepted message, in the open transaction."""
-        if self._tables.owe_outcome(entry, told):
+        if self._any and self._tables.owe_outcome(entry, told):
             self._next = 0.0
 
     def look_again(self) -> None:
@@ -70,9 +72,13 @@ class Receipts:
         ready = [(one, self._prepared(one, now, writer)) for one in self._tables.due(now, BATCH)]
         try:
             with self._store.transaction():
-                for one, effects in ready:
-                    for receipt in effects.write() if effects is not None else ():
-                        self._tables.written(one.number, receipt)
+                written = [
+                    (receipt, one.number)
+                    for one, effects in ready
+                    if effects is not None
+                    for receipt in effects.write()
+                ]
+                self._tables.written(written)
         except TransportError as error:  # the outbox is full
             self.problem = str(error)
             self._next = now + 1
