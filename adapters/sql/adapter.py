@@ -53,9 +53,11 @@ class SqlAdapter:
         self.engine = sa.create_engine(configuration.database, pool_pre_ping=True)
         self.sources = [(one, self._source(node, one)) for one in configuration.publish]
         for one in configuration.receive:
-            self._check(one.table, [*one.key, *(one.columns or ())])
+            if not one.columns or not set(one.key) <= set(one.columns):
+                raise XRoadError("sql.columns", f"{one.table}: expected columns, the key too")
+            self._check(one.table, one.columns)
             self._check(RECEIVED.name, ["id"])
-            write = partial(self.receive, one, Columns.of(one.columns or {}))
+            write = partial(self.receive, one, Columns.of(one.columns))
             node.subscribe(one.type, reads=one.reads)(write)
 
     def _source(self, node: Node, one: Table) -> Harvest:

@@ -242,7 +242,9 @@ def test_a_row_that_the_database_refuses_is_a_dead_letter(two, database_url):
         ({"publish": [TABLE | {"table": "deaths"}]}, "deaths"),
         ({"publish": [TABLE | {"watermark": "changed"}]}, "changed"),
         ({"publish": [TABLE | {"key": []}]}, "expected outbox, or key and watermark"),
-        ({"receive": [PEOPLE | {"columns": {"name": "nombres"}}]}, "name"),
+        ({"receive": [PEOPLE | {"columns": {"name": "nombres"}, "key": []}]}, "name"),
+        ({"receive": [PEOPLE | {"columns": {"name": "nombres"}}]}, "the key too"),
+        ({"receive": [PEOPLE | {"columns": None}]}, "expected columns"),
     ],
 )
 def test_what_is_missing_is_said_at_the_start(wrong, said, two, tmp_path):
