@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.doctor_encryption import encryption_rows
-from xroad_lite.cli.doctor_instances import trusted_instances
+from xroad_lite.cli.doctor_instances import looked, trusted_instances
 from xroad_lite.cli.doctor_log import log_rows
 from xroad_lite.cli.doctor_receipts import receipt_rows
 from xroad_lite.errors import XRoadError
@@ -195,30 +194,6 @@ def _revocation_lists(snapshot: Snapshot) -> Iterator[_Row]:
 
 def _registry(settings: Settings) -> tuple[Snapshot, _Row]:
     """What the mirror holds, until when, and whether the registry is in reach now."""
-    now = time.time()
-    client = settings.registry_client()
-    kept = client.kept()
-    problem = ""
-    try:
-        state = client.look(now, kept)
-    except XRoadError as error:
-        if kept is None:
-            raise
-        state, problem = kept, f"; {error.message}"
-    edition = state.snapshot.edition
-    left, grace = state.fresh_until - now, times.duration(state.snapshot.instance.grace)
-    lapsed = [str(one) for one in edition.roles if now > one.expires]
-    good = left > 0 and not lapsed and not problem
-    until = f"good until {times.to_text(state.fresh_until)}"
-    if left <= 0:
-        until = f"expired at {times.to_text(state.fresh_until)}"
-        if left > -grace:
-            until += f", in grace until {times.to_text(state.fresh_until + grace)}"
-    return state.snapshot, _Row(
-        "registry",
-        "good" if good else "optional" if left > -grace else "missing",
-        f"snapshot {edition.version} under root {edition.root}, {until}"
-        + "".join(f"; {one}" for one in lapsed)
-        + problem,
-        "" if good else "xroad-lite registry refresh REGISTRY, or bring it within reach",
-    )
+    snapshot, state, found = looked(settings.registry_client(), time.time())
+    repair = "xroad-lite registry refresh REGISTRY, or bring it within reach"
+    return snapshot, _Row("registry", state, found, "" if state == "good" else repair)

@@ -1,4 +1,4 @@
-"""What ``xroad-lite doctor`` says of the registries of trusted instances; a line for each."""
+"""What ``xroad-lite doctor`` says of a node's registry, and of those of trusted instances."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xroad_lite.errors import XRoadError
 
 if TYPE_CHECKING:
     from xroad_lite.node import Settings
-    from xroad_lite.registry import Snapshot
+    from xroad_lite.registry import RegistryClient, Snapshot
 
 _REPAIR = "bring it within reach, or ask its lead agency; only its own members' messages wait"
 
@@ -27,11 +27,11 @@ def trusted_instances(
         yield f"registry of {name}", state, found, "" if state == "good" else _REPAIR
 
 
-def _look(settings: Settings, snapshot: Snapshot, name: str, now: float) -> tuple[str, str]:
-    from xroad_lite.node.registries import trusted_client
+def looked(client: RegistryClient, now: float) -> tuple[Snapshot, str, str]:
+    """The newest snapshot within reach or kept, its state for a row, and what to say of it.
 
-    one = snapshot.trusted[name]
-    client = trusted_client(settings, one, snapshot.file(one.root))
+    ``RegistryError`` when there is neither.
+    """
     kept, problem = client.kept(), ""
     try:
         state = client.look(now, kept)
@@ -39,15 +39,27 @@ def _look(settings: Settings, snapshot: Snapshot, name: str, now: float) -> tupl
         if kept is None:
             raise
         state, problem = kept, f"; {error.message}"
-    edition, instance = state.snapshot.edition, state.snapshot.instance
-    if (instance.instance, instance.base) != (one.instance, one.base):
-        return "missing", f"it says that it is {instance.instance}, {instance.base}"
-    left, grace = state.fresh_until - now, times.duration(instance.grace)
+    edition, grace = state.snapshot.edition, times.duration(state.snapshot.instance.grace)
+    left = state.fresh_until - now
     lapsed = "".join(f"; {role}" for role in edition.roles if now > role.expires)
-    until = "good until" if left > 0 else "expired at"
+    until = f"good until {times.to_text(state.fresh_until)}"
+    if left <= 0:
+        until = f"expired at {times.to_text(state.fresh_until)}"
+        if left > -grace:
+            until += f", in grace until {times.to_text(state.fresh_until + grace)}"
     good = left > 0 and not problem and not lapsed
     return (
+        state.snapshot,
         "good" if good else "optional" if left > -grace else "missing",
-        f"snapshot {edition.version} under root {edition.root}, {until} "
-        f"{times.to_text(state.fresh_until)}{lapsed}{problem}",
+        f"snapshot {edition.version} under root {edition.root}, {until}{lapsed}{problem}",
     )
+
+
+def _look(settings: Settings, snapshot: Snapshot, name: str, now: float) -> tuple[str, str]:
+    from xroad_lite.node.registries import trusted_client
+
+    one = snapshot.trusted[name]
+    found, state, said = looked(trusted_client(settings, one, snapshot.file(one.root)), now)
+    if (found.instance.instance, found.instance.base) != (one.instance, one.base):
+        return "missing", f"it says that it is {found.instance.instance}, {found.instance.base}"
+    return state, said
