@@ -170,7 +170,7 @@ def test_a_node_starts_while_the_others_registry_was_never_in_reach(two, seen):
         lambda message: seen.append(message.source)
     )
     two.settle()
-    (trusted,) = civil.status()["trusted"]
+    trusted = civil.status()["trusted"]["CL"]
     assert trusted["registry"] is None
     assert "out_of_reach" in trusted["registry_problem"]
     assert (seen, civil.status()["undecided"]) == ([], 1)

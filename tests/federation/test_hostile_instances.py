@@ -125,10 +125,10 @@ def test_a_registry_that_says_it_is_another_is_not_adopted(two, honest, field):
     two.clock.turn(1)
     changed = {path: yaml.safe_dump(said).encode(), "trusted/cl.yaml": None}
     publish_unchecked(two.right, changed, two.clock())
-    before = health.status()["trusted"][0]["registry"]
+    before = health.status()["trusted"]["PE"]["registry"]
     two.clock.turn(10)
     health.step()
-    (trusted,) = health.status()["trusted"]
+    trusted = health.status()["trusted"]["PE"]
     assert trusted["registry"] == before
     assert "registry.other_instance" in trusted["registry_problem"]
 

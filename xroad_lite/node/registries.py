@@ -118,12 +118,12 @@ class Registries:
         if not self.current.trusted:
             return found
         return found | {
-            "trusted": [
-                {"instance": name, "registry": None, "registry_problem": self._problem(name)}
+            "trusted": {
+                name: {"registry": None, "registry_problem": self._problem(name)}
                 if (view := self._trusted.get(name)) is None or not view.ready
-                else {"instance": name, **view.status(now)}
+                else view.status(now)
                 for name in sorted(self.current.trusted)
-            ]
+            }
         }
 
     def complaint(self, now: float) -> str | None:
