@@ -6,6 +6,7 @@ Another interface is a module of its own that is added here, before those that c
 from __future__ import annotations
 
 from xroad_lite.gateway.application import Application, Gateway
+from xroad_lite.gateway.govstack.interface import GovStack
 from xroad_lite.gateway.messages import Messages
 from xroad_lite.gateway.nodes import Nodes
 from xroad_lite.gateway.openapi import document
@@ -18,9 +19,9 @@ from xroad_lite.gateway.xroad.provider import Providers
 def assembled(settings: GatewaySettings, nodes: Nodes) -> Application:
     """The application over these nodes."""
     gateway = Gateway.of(settings, nodes)
-    messages, providers = Messages(gateway), Providers(gateway)
+    messages, providers, govstack = Messages(gateway), Providers(gateway), GovStack(gateway)
     return Application(
         gateway,
-        [Operations(gateway, document()), messages, Consumer(gateway)],
-        [messages, providers],
+        [Operations(gateway, document()), messages, govstack, Consumer(gateway)],
+        [messages, providers, govstack.pushing],
     )

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from xroad_lite.errors import ConfigurationError
+from xroad_lite.gateway.settings import Address, GatewaySettings
+
 Headers = Sequence[tuple[str, str]]
 MAX_HEAD = 65_536
 """Bytes of an answer's status line and headers, those of interim answers too."""
@@ -268,3 +271,18 @@ class _Connection(asyncio.Protocol):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(error)
         self.close()
+
+
+def tls_of(address: Address, settings: GatewaySettings) -> ssl.SSLContext | None:
+    """How an ``https:`` address is known, and what is shown to it; None for any other."""
+    if not address.url.startswith("https:"):
+        return None
+    authority = None if address.authority is None else settings.path(address.authority)
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        if address.certificate is not None:
+            key = None if address.key is None else settings.path(address.key)
+            context.load_cert_chain(settings.path(address.certificate), key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError("config.address", f"{address.url}: {error}") from None
+    return context

@@ -44,21 +44,35 @@ class Client(_Part):
     subsystem: Subsystem
 
 
-class Provider(_Part):
-    """Where a service of a subsystem is answered: an HTTP service of the institution's own.
+class Address(_Part):
+    """An HTTP service of the institution's own, that the gateway may call.
 
     ``authority`` is a PEM file that vouches for an ``https:`` address, the machine's own if left
     out; ``certificate`` and ``key`` are what the gateway shows there.
     """
 
-    service: str = Field(min_length=1)
     url: Url
-    subsystem: Subsystem | None = None
-    """Whose service it is; of the only node, if there is one."""
     timeout: Seconds = 60.0
     authority: str | None = None
     certificate: str | None = None
     key: str | None = None
+
+
+class Provider(Address):
+    """Where a service of a subsystem is answered."""
+
+    service: str = Field(min_length=1)
+    subsystem: Subsystem | None = None
+    """Whose service it is; of the only node, if there is one."""
+
+
+class Subscriber(Address):
+    """Where events are pushed to; of these types, all if left out. The first that fits is taken."""
+
+    subsystem: Subsystem | None = None
+    """Whose events they are; of the only node, if there is one."""
+    types: list[str] = []
+    timeout: Seconds = 30.0
 
 
 class Limits(_Part):
@@ -94,6 +108,7 @@ class GatewaySettings(_Part):
     clients: list[Client] = []
     tokens: str = "tokens.yaml"
     providers: list[Provider] = []
+    subscribers: list[Subscriber] = []
     limits: Limits = Limits()
 
     @classmethod

@@ -48,6 +48,8 @@ class _Taker:
 
     limit: int
     lease: float
+    waits: bool
+    """Whether nothing is no answer."""
     future: Future[list[Message]] = field(default_factory=Future)
 
 
@@ -65,8 +67,11 @@ class Desk:
         wake: Callable[[], None],
         answer_type: Callable[[str], str | None],
         rests: Callable[[float], bool],
+        withdraw: Callable[[str, float], bool],
     ) -> None:
-        """``answer_type`` is what answers a type of requests; ``rests``: what came must wait."""
+        """``answer_type`` is what answers a type of requests; ``rests``: what came must wait;
+        ``withdraw`` sends no more what is left of an event.
+        """
         self._writer = writer
         self._store = writer.store
         self._dispatcher = dispatcher
@@ -76,6 +81,7 @@ class Desk:
         self._wake = wake
         self.answer_type = answer_type
         self._rests = rests
+        self._withdraw = withdraw
         self._orders: deque[_Order] = deque()
         self._takers: dict[str, deque[_Taker]] = {}
         self._held: set[str] = set()
@@ -97,6 +103,10 @@ class Desk:
             return event
 
         return self._soon(work)
+
+    def withdraw(self, event: str) -> Future[bool]:
+        """Send no more what waits in the outbox of an event; False when nothing of it waits."""
+        return self._soon(partial(self._withdraw, event))
 
     def ask(
         self,
@@ -149,14 +159,17 @@ class Desk:
                 self._dispatcher.asked.add(type)
             self._listen(type)
 
-    def take(self, type: str, *, limit: int = 1, lease: float = 60.0) -> Future[list[Message]]:
+    def take(
+        self, type: str, *, limit: int = 1, lease: float = 60.0, wait: bool = True
+    ) -> Future[list[Message]]:
         """The next messages of a type that is held, at least one; done when there is one.
 
+        Without ``wait`` it is done at once, with none if there is none.
         They are the caller's for ``lease`` seconds: what is not finished by then is taken again,
         its ``attempt`` one higher. No two of one source and subject are out at the same time.
         Cancel the future to wait no more.
         """
-        taker = _Taker(limit, lease)
+        taker = _Taker(limit, lease, wait)
         queued = self._soon(lambda _: self._takers.setdefault(type, deque()).append(taker), False)
         queued.add_done_callback(lambda done: _fail_too(done, taker.future))
         return taker.future
@@ -293,6 +306,10 @@ class Desk:
                 takers.popleft()
             if takers and not self._rests(now):
                 gave |= self._give(type_, takers, now)
+            for one in [one for one in takers if not one.waits]:
+                takers.remove(one)
+                if one.future.set_running_or_notify_cancel():
+                    one.future.set_result([])
         return gave
 
     def _give(self, type_: str, takers: deque[_Taker], now: float) -> bool:

@@ -145,6 +145,7 @@ class Node:
             wake=self._transport.wake,
             answer_type=self._answer_type,
             rests=lambda now: self._maintenance(now) is not None,
+            withdraw=self._sender.withdraw,
         )
         """For threads that neither run nor handle: the gateway's."""
         self._evidence.begin_witnessing(self.desk, self.serve)

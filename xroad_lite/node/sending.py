@@ -25,6 +25,7 @@ _FRESH_BYTES = 65_536
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 5.0
 _EVERYBODY = "*"
 _ERASED = (b"", b"")
+_WITHDRAWN = {"code": "sent.withdrawn", "message": "its sender has withdrawn it"}
 
 
 class Sender:
@@ -181,12 +182,37 @@ class Sender:
         """Say in the log, and send no more, what its receiver would refuse as too late."""
         for index, attempts in self.outbox.expired(now):
             if index not in self._in_flight:
-                with self._store.transaction():
-                    self._store.append(entries.outcome(now, index, entries.EXPIRED, attempts))
-                    self._store.count("sent.expired")
-                    self.outbox.confirmed([index])
-                    self.receipts.not_sent(index)
-                    self._fresh.pop(index, None)
+                self._give_up(index, attempts, now)
+
+    def withdraw(self, event: str, now: float) -> bool:
+        """Send no more what is left of an event, by its id, and say so in the log.
+
+        False when nothing was left: it is with the transport, or was never published.
+        """
+        rows = self._store.query(
+            "SELECT idx, attempts FROM xl_outbox WHERE idx >="
+            " (SELECT idx FROM xl_messages WHERE id = ? AND direction = 'out')",
+            (event,),
+        )
+        left = [row for row in rows if row[0] not in self._in_flight]
+        left = [row for row in left if self._is_of(event, row[0])]
+        for index, attempts in left:
+            self._give_up(index, attempts, now, _WITHDRAWN)
+        return bool(left)
+
+    def _is_of(self, event: str, index: int) -> bool:
+        sealed = self._store.entry(index).attributes()
+        return event in (sealed["id"], sealed.get("eventid"))
+
+    def _give_up(
+        self, index: int, attempts: int, now: float, why: dict[str, str] | None = None
+    ) -> None:
+        with self._store.transaction():
+            self._store.append(entries.outcome(now, index, entries.EXPIRED, attempts, why))
+            self._store.count("sent.expired")
+            self.outbox.confirmed([index])
+            self.receipts.not_sent(index)
+            self._fresh.pop(index, None)
 
     def forget_requests(self, before: float) -> None:
         """Drop requests, and stored replies, that ended before this time, and times of sending."""

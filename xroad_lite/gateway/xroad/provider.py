@@ -7,7 +7,6 @@ only when there is no answer, a sealed error says so. Does not check agreements:
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,10 +20,15 @@ from xroad_lite.errors import (
 )
 from xroad_lite.exchange.calls import called, canonical
 from xroad_lite.gateway.application import Gateway
-from xroad_lite.gateway.http_client import Answer, CallError, GarbageError, HttpClient
+from xroad_lite.gateway.http_client import (
+    Answer,
+    CallError,
+    GarbageError,
+    HttpClient,
+    tls_of,
+)
 from xroad_lite.gateway.logs import log
 from xroad_lite.gateway.nodes import NodeAtWork
-from xroad_lite.gateway.settings import GatewaySettings
 from xroad_lite.gateway.settings import Provider as ProviderSettings
 from xroad_lite.gateway.traces import HEADER as TRACEPARENT
 from xroad_lite.gateway.xroad import calls
@@ -61,7 +65,7 @@ class Providers:
                 timeout=one.timeout,
                 calls=limits.calls,
                 max_content=node.max_body,
-                tls=_tls(one, settings) if one.url.startswith("https:") else None,
+                tls=tls_of(one, settings),
             )
         for subsystem, node in self._gateway.nodes.items():
             for type_ in self._types(subsystem):
@@ -315,16 +319,3 @@ def _only(subsystems: Sequence[str], provider: ProviderSettings) -> str:
             hint="name it with subsystem: in gateway.yaml",
         )
     return subsystems[0]
-
-
-def _tls(provider: ProviderSettings, settings: GatewaySettings) -> ssl.SSLContext:
-    """How an ``https:`` service is known, and what is shown to it."""
-    authority = None if provider.authority is None else settings.path(provider.authority)
-    try:
-        context = ssl.create_default_context(cafile=authority)
-        if provider.certificate is not None:
-            key = None if provider.key is None else settings.path(provider.key)
-            context.load_cert_chain(settings.path(provider.certificate), key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError("config.provider", f"{provider.service}: {error}") from None
-    return context
