@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from xroad_lite.cli.log import (
     archive,
+    audit,
     checkpoints,
     dead,
     export,
@@ -28,6 +29,7 @@ from xroad_lite.cli.log.app import dead_app, log_app
 
 __all__ = [
     "archive",
+    "audit",
     "checkpoints",
     "dead",
     "dead_app",
