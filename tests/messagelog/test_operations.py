@@ -141,7 +141,8 @@ def test_a_question_and_its_answer_are_one_record_at_each_end():
                 return PERSON
             raise RejectedError("persons.unknown", "nobody has this code")
 
-        thread = threading.Thread(target=two.civil.run)
+        done = threading.Event()
+        thread = threading.Thread(target=two.civil.run, args=(done.is_set,))
         thread.start()
         try:
             ask = two.health.request
@@ -149,10 +150,9 @@ def test_a_question_and_its_answer_are_one_record_at_each_end():
             with pytest.raises(RequestError):
                 ask(CIVIL, "citizens.person-query", {"codigoPersonal": "EX-2"})
         finally:
-            two.civil._closing.set()
+            done.set()
             two.civil._transport.wake()
             thread.join()
-        two.civil._closing.clear()
         while two.civil.status()["outbox"]["waiting"]:  # the transport has yet to confirm it
             two.civil.step()
         asked, served = (

@@ -1,13 +1,12 @@
 """Receipts: who gives one, once, for which states; and forged, replayed and swapped ones."""
 
 import json
-import threading
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import yaml
+from at_work import working
 from test_requests import ASKED, PERSON, QUERY, RunningClock
 
 from xroad_lite import strict_json
@@ -108,20 +107,6 @@ def received(two: TwoAgencies) -> int:
         two.civil._receiver.pump(NOW)
     (entry,) = sent(two.health)
     return entry
-
-
-@contextmanager
-def working(node):
-    """The node at work in a thread, until it is idle; it stays open."""
-    done = threading.Event()
-    thread = threading.Thread(target=node.run, args=(done.is_set,))
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        node._transport.wake()
-        thread.join()
 
 
 # who gives which

@@ -3,9 +3,9 @@
 import json
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
+from at_work import working
 
 from xroad_lite import times
 from xroad_lite.encryption import is_pseudonym
@@ -46,20 +46,6 @@ def clock():
     return RunningClock(NOW)
 
 
-@contextmanager
-def running(node):
-    """The node at work in a thread."""
-    thread = threading.Thread(target=node.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        node._closing.set()
-        node._transport.wake()
-        thread.join()
-        node._closing.clear()
-
-
 def last_out(node):
     """Attributes and body of the last message that a node sealed."""
     (index,) = node.store.query("SELECT max(idx) FROM xl_messages WHERE direction = 'out'")[0]
@@ -75,7 +61,7 @@ def test_a_question_is_answered(two):
         asked.append((message.body, message.source, message.subject, message.attributes.userid))
         return PERSON
 
-    with running(two.civil):
+    with working(two.civil):
         found = two.health.request(CIVIL, QUERY, ASKED, user_id="clerk-7", subject=CODE)
     assert found.body == PERSON
     assert (found.source, found.subject, found.type) == (CIVIL, CODE, "citizens.person")
@@ -93,7 +79,7 @@ def test_an_answer_can_be_read_in_other_terms(two):
     def answer(message):
         return PERSON
 
-    with running(two.civil):
+    with working(two.civil):
         found = two.health.request(CIVIL, QUERY, ASKED, reads="health.birth")
     assert found.body["birthDate"] == PERSON["fechaNacimiento"]
     assert found.original == PERSON
@@ -112,7 +98,7 @@ def test_many_questions_from_many_threads(two):
         body = {"codigoPersonal": f"EX-{number}"}
         found[number] = two.health.request(CIVIL, QUERY, body).body["codigoPersonal"]
 
-    with running(two.civil):
+    with working(two.civil):
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
         for one in threads:
             one.start()
@@ -128,7 +114,7 @@ def test_a_handlers_refusal_comes_back_sealed(two):
     def answer(message):
         raise RejectedError("person.unknown", "nobody has this code")
 
-    with running(two.civil), pytest.raises(RequestError) as caught:
+    with working(two.civil), pytest.raises(RequestError) as caught:
         two.health.request(CIVIL, QUERY, ASKED)
     assert caught.value.code == "request.refused"
     assert "person.unknown: nobody has this code" in caught.value.message
@@ -149,7 +135,7 @@ def test_a_service_that_fails_says_only_that(result, two, reopen):
         attempts.append(message.attempt)
         return result
 
-    with running(civil), pytest.raises(RequestError) as caught:
+    with working(civil), pytest.raises(RequestError) as caught:
         two.health.request(CIVIL, QUERY, ASKED, timeout=20)
     assert caught.value.code == "request.refused"
     assert caught.value.message.startswith("service.failed: the service could not answer")
@@ -167,7 +153,7 @@ def test_a_failing_service_keeps_its_secrets(two):
         def answer(message):
             raise ConnectionError("postgresql://clerk:hunter2@db refused")
 
-        with running(civil), pytest.raises(RequestError) as caught:
+        with working(civil), pytest.raises(RequestError) as caught:
             two.health.request(CIVIL, QUERY, ASKED, timeout=20)
         assert "hunter2" not in str(caught.value)
         assert "hunter2" not in json.dumps(last_out(civil))
@@ -249,7 +235,7 @@ def test_a_repeated_question_gets_the_stored_answer(two):
         calls.append(message.id)
         return PERSON
 
-    with running(two.civil):
+    with working(two.civil):
         two.health.request(CIVIL, QUERY, ASKED)
     question = Tamperer(two.instance.node_folder(HEALTH), two.clock).last_sent()
     size = two.civil.store.size
@@ -269,7 +255,7 @@ def test_an_answer_is_taken_once_and_from_the_one_asked(two):
     def answer(message):
         return PERSON
 
-    with running(two.civil):
+    with working(two.civil):
         two.health.request(CIVIL, QUERY, ASKED)
     answerer = Tamperer(two.instance.node_folder(CIVIL), two.clock)
     again = answerer.seal(answerer.last_sent())
@@ -297,7 +283,7 @@ def test_a_handler_may_ask_before_it_writes(two, instance):
             two.health.request(CIVIL, QUERY, ASKED)
 
     two.civil.publish("citizens.person", PERSON)
-    with running(two.civil):
+    with working(two.civil):
         for _ in range(1000):
             if answers:
                 break

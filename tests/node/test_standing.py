@@ -1,11 +1,10 @@
 """Running nodes while the registry changes who they are: roll-over, revocation, maintenance."""
 
-import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 import yaml
+from at_work import working
 from careless import publish_unchecked
 
 from xroad_lite import times
@@ -188,20 +187,6 @@ def test_events_wait_while_their_receiver_is_in_maintenance(two, seen):
     assert seen == sorted(seen)
     assert len(seen) == 3
     assert two.civil.status()["maintenance"] is None
-
-
-@contextmanager
-def working(node):
-    """A node at work in a thread."""
-    thread = threading.Thread(target=node.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        node._closing.set()
-        node._transport.wake()
-        thread.join()
-        node._closing.clear()
 
 
 @pytest.mark.parametrize("of", ["subsystem", "service"])
