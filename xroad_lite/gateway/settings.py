@@ -66,6 +66,22 @@ class Provider(Address):
     """Whose service it is; of the only node, if there is one."""
 
 
+class Tracker(_Part):
+    """A REST service of a subsystem that tells persons who used their data, from the node's log."""
+
+    service: str = Field(min_length=1)
+    subsystem: Subsystem | None = None
+    """Whose service it is; of the only node, if there is one."""
+    clients: list[Subsystem] = Field(min_length=1)
+    """The portals that may ask on behalf of persons, who have shown them who they are."""
+    representation: bool = False
+    """Whether a portal may ask about another than who asks: it vouches for the right to."""
+    prefix: str = Field(default="", max_length=8)
+    """What portals write before a person's code and bodies do not, as ``EE``."""
+    language: str = "en"
+    timeout: Seconds = 60.0
+
+
 class Subscriber(Address):
     """Where events are pushed to; of these types, all if left out. The first that fits is taken."""
 
@@ -109,6 +125,7 @@ class GatewaySettings(_Part):
     tokens: str = "tokens.yaml"
     providers: list[Provider] = []
     subscribers: list[Subscriber] = []
+    trackers: list[Tracker] = []
     limits: Limits = Limits()
 
     @classmethod

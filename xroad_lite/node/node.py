@@ -430,7 +430,8 @@ class Node:
         """Seal, log and queue ready messages, inside the open transaction."""
         return self._sender.write(ready, self.now())
 
-    def _names(self, code: str) -> set[str]:
+    def names(self, code: str) -> set[str]:
+        """What stands for a person in seals that this node can read; see ``usage.names_of``."""
         return names_of(code, self._registry.current, self._holder)
 
     # the rest
@@ -528,7 +529,7 @@ class Node:
 
     def _purge(self, now: float) -> None:
         """Erase and forget what has had its time."""
-        retention = Retention(self.store, self._names)
+        retention = Retention(self.store, self.names)
         retention.erase(now)
         retention.settle()
         self._sender.drop_expired(now)

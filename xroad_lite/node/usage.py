@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from xroad_lite.encryption import Holder
+from xroad_lite.errors import RegistryError
 from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.search import Criteria, Found, Index, search
 from xroad_lite.policy import PUBLISH, REPLY, REQUEST
-from xroad_lite.registry import Agreement, Snapshot
+from xroad_lite.registry import Agreement, RegistryClient, Snapshot
 from xroad_lite.registry.models import Texts
 from xroad_lite.registry.pseudonyms import pseudonyms_of
 
@@ -59,6 +60,22 @@ def names_of(code: str, snapshot: Snapshot, holder: Holder) -> set[str]:
     """What stands for a person in seals: the code itself, and each agreement's pseudonym of it."""
     agreements = {snapshot.agreement_iri(one): one for one in snapshot.agreements}
     return {code, *pseudonyms_of(code, agreements, holder).values()}
+
+
+def kept_snapshots(client: RegistryClient) -> tuple[Snapshot | None, Snapshots]:
+    """The newest that a node has adopted, and what gives others by name."""
+    kept = client.kept()
+    current = kept.snapshot if kept else None
+
+    def by_name(name: str) -> Snapshot | None:
+        if current is not None and name == current.name:
+            return current
+        try:
+            return client.mirror.load(client.mirror.head(name))
+        except RegistryError:
+            return current  # its agreements' versions never change
+
+    return current, by_name
 
 
 def find_usage(

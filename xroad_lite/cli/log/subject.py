@@ -13,13 +13,9 @@ from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.agreement_given import moment
 from xroad_lite.cli.log.app import LogOption, holder_at, log_app, log_file
-from xroad_lite.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from xroad_lite.node.usage import Usage
-    from xroad_lite.registry import RegistryClient, Snapshot
     from xroad_lite.registry.models import Texts
 
 
@@ -40,10 +36,10 @@ def subject(
     """
     from xroad_lite.messagelog import Store
     from xroad_lite.node import Settings
-    from xroad_lite.node.usage import find_usage, names_of
+    from xroad_lite.node.usage import find_usage, kept_snapshots, names_of
 
     client = Settings.read(node).registry_client()
-    current, snapshots = _snapshots(client)
+    current, snapshots = kept_snapshots(client)
     names = names_of(code, current, holder_at(node)) if current else {code}
     store = Store(log_file(node, log), readonly=True)
     found = find_usage(
@@ -55,22 +51,6 @@ def subject(
     )
     value = {"names": len(names), "usages": [_said(one) for one in found]}
     output.give(value, lambda: _people(found, language))
-
-
-def _snapshots(client: RegistryClient) -> tuple[Snapshot | None, Callable[[str], Snapshot | None]]:
-    """The newest that the node has adopted, and what gives others by name."""
-    kept = client.kept()
-    current = kept.snapshot if kept else None
-
-    def by_name(name: str) -> Snapshot | None:
-        if current is not None and name == current.name:
-            return current
-        try:
-            return client.mirror.load(client.mirror.head(name))
-        except RegistryError:
-            return current  # its agreements' versions never change
-
-    return current, by_name
 
 
 def _said(one: Usage) -> dict[str, Any]:

@@ -30,7 +30,9 @@ from xroad_lite.gateway.http_client import (
 from xroad_lite.gateway.logs import log
 from xroad_lite.gateway.nodes import NodeAtWork
 from xroad_lite.gateway.settings import Provider as ProviderSettings
+from xroad_lite.gateway.settings import Tracker as TrackerSettings
 from xroad_lite.gateway.traces import HEADER as TRACEPARENT
+from xroad_lite.gateway.tracker import Tracker
 from xroad_lite.gateway.xroad import calls
 from xroad_lite.gateway.xroad.faults import PROVIDER, FaultError
 from xroad_lite.identifiers import MemberId
@@ -52,7 +54,7 @@ class Providers:
         self._gateway = gateway
         self._takers: list[asyncio.Task[None]] = []
         self._calls: set[asyncio.Task[None]] = set()
-        self._clients: dict[tuple[str, str], HttpClient] = {}
+        self._clients: dict[tuple[str, str], HttpClient | Tracker] = {}
         self._wanted = _wanted(gateway)
 
     async def start(self) -> None:
@@ -60,12 +62,16 @@ class Providers:
         settings, limits = self._gateway.settings, self._gateway.settings.limits
         for (subsystem, code), one in self._wanted.items():
             node = self._gateway.nodes[subsystem]
-            self._clients[subsystem, code] = HttpClient(
-                one.url,
-                timeout=one.timeout,
-                calls=limits.calls,
-                max_content=node.max_body,
-                tls=tls_of(one, settings),
+            self._clients[subsystem, code] = (
+                Tracker(node, one)
+                if isinstance(one, TrackerSettings)
+                else HttpClient(
+                    one.url,
+                    timeout=one.timeout,
+                    calls=limits.calls,
+                    max_content=node.max_body,
+                    tls=tls_of(one, settings),
+                )
             )
         for subsystem, node in self._gateway.nodes.items():
             for type_ in self._types(subsystem):
@@ -298,10 +304,11 @@ def _told(error: CallError) -> dict[str, Any]:
     }
 
 
-def _wanted(gateway: Gateway) -> dict[tuple[str, str], ProviderSettings]:
-    """The addresses by subsystem and service."""
-    found: dict[tuple[str, str], ProviderSettings] = {}
-    for one in gateway.settings.providers:
+def _wanted(gateway: Gateway) -> dict[tuple[str, str], ProviderSettings | TrackerSettings]:
+    """The addresses, and what is answered here, by subsystem and service."""
+    found: dict[tuple[str, str], ProviderSettings | TrackerSettings] = {}
+    listed: list[ProviderSettings | TrackerSettings] = [*gateway.settings.providers]
+    for one in listed + gateway.settings.trackers:
         subsystem = one.subsystem or _only(list(gateway.nodes), one)
         if subsystem not in gateway.nodes:
             raise ConfigurationError(
@@ -311,7 +318,7 @@ def _wanted(gateway: Gateway) -> dict[tuple[str, str], ProviderSettings]:
     return found
 
 
-def _only(subsystems: Sequence[str], provider: ProviderSettings) -> str:
+def _only(subsystems: Sequence[str], provider: ProviderSettings | TrackerSettings) -> str:
     if len(subsystems) != 1:
         raise ConfigurationError(
             "config.provider",
