@@ -23,7 +23,9 @@ from pairs import (
     ready,
     start,
 )
+from typer.testing import CliRunner
 
+from xroad_lite.cli import app
 from xroad_lite.stewardship import DevelopmentInstance
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH
 
@@ -214,6 +216,16 @@ def test_subscriptions_are_kept_changed_and_cancelled(two: Pair) -> None:
     assert by_civil(two, "GET", "/pull/v1/birth").status_code == 404
 
 
+def told(rooms: Rooms, *words: str) -> Any:
+    """What ``xroad-lite gateway`` says beside the Civil Registry's node."""
+    command = ["gateway", *words, "--node", str(rooms.civil_folder), "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.output)
+    assert said.pop("ok")
+    return said
+
+
 def failing(times: int) -> Callable[[Seen], Reply]:
     """A subscriber that fails so often, and then takes what comes."""
     left = iter(range(times))
@@ -281,6 +293,10 @@ def test_what_no_agreement_allows_is_proposed(two: Pair, rooms: Rooms) -> None:
     proposed = json.loads((folder / "subscription-citizens.no-such-thing.json").read_bytes())
     assert proposed["path"] == "agreements/citizens-no-such-thing-1.yaml"
     assert proposed["document"]["consumer"] == CIVIL
+    said = told(rooms, "proposals")
+    names = [f"{one['kind']}:{one['type']}" for one in said["proposals"]]
+    assert names == ["subscription:citizens.no-such-thing", "subscription:citizens.person"]
+    assert told(rooms, "proposals", names[0]) == proposed
     for event_type in ("person", "noSuchThing"):
         path = f"{MEMBER}/citizens/api/v1/subs/{event_type}"
         assert by_civil(two, "DELETE", path).status_code == 204

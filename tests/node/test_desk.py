@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from xroad_lite.errors import RefusedError, RejectedError, RequestError, XRoadError
+from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.node import Message
 from xroad_lite.testing import BIRTH, CIVIL, TwoAgencies
 
@@ -217,3 +218,20 @@ def test_a_type_has_a_handler_or_is_held(two: TwoAgencies) -> None:
     two.civil.subscribe("health.birth")(lambda message: None)
     with pytest.raises(RuntimeError, match="there is a handler"):
         two.civil.desk.hold("health.birth")
+
+
+def test_what_was_not_sent_can_be_withdrawn(two: TwoAgencies) -> None:
+    """The log says so, nobody gets it, and what has gone out is not called back."""
+    two.civil.desk.hold("health.birth")
+    gone = two.health.publish("health.birth", BIRTH)
+    two.settle()
+    left = two.health.publish("health.birth", BIRTH)
+    asked = [two.health.desk.withdraw(one) for one in (gone, left, left, "unknown")]
+    two.settle()
+    assert [one.result(timeout=0) for one in asked] == [False, True, False, False]
+    (message,) = take(two, limit=10)
+    assert message.id == gone
+    store = two.health.store
+    (outcome,) = [one for one in map(store.entry, range(store.size)) if one.kind == "outcome"]
+    assert outcome.fields["error"]["code"] == "sent.withdrawn"
+    assert verify_log(store).ok

@@ -14,6 +14,7 @@ import typer
 
 from xroad_lite import times
 from xroad_lite.cli import options, output
+from xroad_lite.cli.gateway_proposals import proposals
 from xroad_lite.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ gateway_app = typer.Typer(
 )
 token_app = typer.Typer(no_args_is_help=True, help="Tokens by which systems speak with a gateway.")
 gateway_app.add_typer(token_app, name="token")
+gateway_app.command("proposals")(proposals)
 
 _NEEDED = ("httptools", "prometheus_client", "starlette", "structlog", "uvicorn", "uvloop")
 _SWITCH_SECONDS = 0.0005

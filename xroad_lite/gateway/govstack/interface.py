@@ -24,7 +24,6 @@ from xroad_lite.gateway.bodies import read_json
 from xroad_lite.gateway.govstack import events
 from xroad_lite.gateway.govstack.proposals import (
     EVENT_TYPE,
-    FOLDER,
     RETIREMENT,
     SUBSCRIPTION,
     Proposals,
@@ -40,7 +39,7 @@ from xroad_lite.identifiers import MessageType
 from xroad_lite.node import Message
 
 CLIENT = "x-govstack-client"
-FILE = "subscriptions.json"
+FILE = "govstack/subscriptions.json"
 _DOCUMENTED = "xroad_lite.govstack"
 _MAX_SCHEMA = 65_536
 _SHAPES = {
@@ -81,9 +80,8 @@ class GovStack:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        folder = gateway.settings.path("govstack")
-        self._subscriptions = Subscriptions(folder / FILE)
-        self._proposals = Proposals(folder / FOLDER)
+        self._subscriptions = Subscriptions(gateway.settings.path(FILE))
+        self._proposals = Proposals.beside(gateway.settings.folder)
         self.pushing = Pushing(gateway, self._subscriptions)
         self._out: dict[str, tuple[Message, float]] = {}
         """By subscription the event that was pulled and is not acknowledged, and until when."""

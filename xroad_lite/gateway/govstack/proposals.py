@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from xroad_lite import strict_json, times
 from xroad_lite.errors import ConfigurationError
@@ -16,11 +16,12 @@ from xroad_lite.gateway.problems import ProblemError
 from xroad_lite.policy import PUBLISH
 from xroad_lite.registry import Snapshot
 
-FOLDER = "proposals"
+FOLDER = "govstack/proposals"
 EVENT_TYPE, SUBSCRIPTION, RETIREMENT = "event-type", "subscription", "retirement"
 MOST = 100
 """How many may wait of one subsystem."""
 TODO = "TODO"
+_FIELDS = {"kind", "type", "subsystem", "at", "path", "document"}
 
 
 class Proposals:
@@ -28,6 +29,11 @@ class Proposals:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    @classmethod
+    def beside(cls, folder: Path) -> Self:
+        """Those of the gateway whose settings are in a folder."""
+        return cls(folder / FOLDER)
 
     def file(self, subsystem: str, kind: str, type_: str, path: str, document: Any) -> None:
         """Write a proposal down; ``ProblemError`` 400 when too many wait already.
@@ -99,6 +105,6 @@ def _read(file: Path) -> dict[str, Any]:
         value = strict_json.loads(file.read_bytes())
     except (OSError, strict_json.StrictJSONError) as error:
         raise ConfigurationError("config.proposal", f"{file} is no proposal: {error}") from None
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not value.keys() >= _FIELDS:
         raise ConfigurationError("config.proposal", f"{file} is no proposal")
     return value
