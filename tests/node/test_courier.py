@@ -69,6 +69,21 @@ def test_a_long_handler_holds_up_neither_receiving_nor_sending(two, busy):
     assert verify_log(two.civil.store).ok
 
 
+def test_it_may_be_closed_at_any_moment(two, monkeypatch):
+    """Also between a round that found nothing and the rest after it."""
+    node, step = two.civil, two.civil.step
+
+    def closed_after():
+        found = step()
+        closing = threading.Thread(target=node.close)
+        closing.start()
+        closing.join()
+        return found
+
+    monkeypatch.setattr(node, "step", closed_after)
+    node.run()
+
+
 def test_sql_may_not_begin_what_waits_for_others(two):
     """Within SQL the store is this thread's own: neither an answer nor a new lane can come."""
     with two.civil.transaction() as effects:

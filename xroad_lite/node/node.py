@@ -540,8 +540,13 @@ class Node:
 
     def _idle_seconds(self) -> float:
         now = self.now()
-        handling = self._receiver.inbox.next_due(now) if self._maintenance(now) is None else None
-        due = [moment for moment in (self._sender.next_due(), handling) if moment is not None]
+        with self._pumping:
+            if self._released:  # closed by another thread, after the round that found nothing
+                return 0.0
+            open_for_all = self._maintenance(now) is None
+            handling = self._receiver.inbox.next_due(now) if open_for_all else None
+            sending = self._sender.next_due()
+        due = [moment for moment in (sending, handling) if moment is not None]
         soonest = min(due, default=float("inf")) - now
         return max(0.001, min(_IDLE_SECONDS, soonest))
 
