@@ -37,7 +37,7 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: setup ## a day of four institutions; ARGS="--messages 500", ARGS="--input FILE --json"
 	@$(BIN)/xroad-lite demo $(ARGS)
 
-test: $(VENV)/dev.stamp test-tools ## install what the tests need, RabbitMQ too, and pass them all
+test: $(VENV)/dev.stamp test-tools ## install what the tests need, RabbitMQ too, and pass them; ARGS=--long: all of them
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 test-tools:
@@ -58,7 +58,7 @@ bench: $(VENV)/bench.stamp test-tools ## measure speed as ratios within one run
 	@$(BIN)/python -m bench $(ARGS)
 
 chaos: $(VENV)/dev.stamp test-tools ## the long fault tests on real brokers, seeded by XROAD_LITE_CHAOS_SEED
-	@XROAD_LITE_CHAOS=1 $(BIN)/python -m pytest -o timeout=900 tests/faults tests/transports tests/node/test_checkpointing_faults.py tests/adapters/test_sql_killed.py tests/adapters/test_files_killed.py tests/cli/test_demo.py $(ARGS)
+	@XROAD_LITE_CHAOS=1 $(BIN)/python -m pytest -o timeout=900 tests/faults tests/transports tests/node/test_checkpointing_faults.py tests/adapters/test_sql_killed.py tests/adapters/test_files_killed.py tests/cli/test_demo.py tests/evidence/test_tampering.py $(ARGS)
 
 soak: $(VENV)/dev.stamp ## 20,000 pairs of schemas, 500 worlds of meaning searched for a counterexample
 	@XROAD_LITE_SOAK_PAIRS=20000 $(BIN)/python -m pytest tests/schema/evolution/test_soundness.py tests/schema/evolution/test_avro_soundness.py $(ARGS)

@@ -40,6 +40,22 @@ NOW = 1_790_000_000
 """Unix seconds of tests that turn no clock: 21 September 2026."""
 
 
+LONG = os.environ.get("CI") == "true" or os.environ.get("XROAD_LITE_CHAOS") == "1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--long``: also what takes a second walk through what shorter tests hold already."""
+    parser.addoption("--long", action="store_true", default=LONG, help="leave nothing out")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked ``long``, unless it is asked for: builds run all of it."""
+    if not config.getoption("--long"):
+        left = [one for one in items if one.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [one for one in items if not one.get_closest_marker("long")]
+
+
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder for the PATH, whose ``xroad-lite`` runs without the time to start."""

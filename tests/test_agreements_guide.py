@@ -7,6 +7,8 @@ from guide import DOCS, commands, typed
 
 from xroad_lite.policy import rules
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory, program):

@@ -5,6 +5,8 @@ from guide import commands, typed
 
 from tests.timestamping import StampingServer, TestAuthority
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, program):

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from guide import DOCS, commands, typed
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory, program):

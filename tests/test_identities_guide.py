@@ -8,6 +8,8 @@ from guide import commands, typed
 
 from xroad_lite.node import Node
 
+pytestmark = pytest.mark.long
+
 
 def shown(lines, folder, program):
     """What the last command printed, as JSON."""

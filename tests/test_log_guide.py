@@ -5,6 +5,8 @@ import json
 import pytest
 from guide import commands, typed
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory, program):

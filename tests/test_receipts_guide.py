@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from guide import DOCS, commands, typed
 
+pytestmark = pytest.mark.long
+
 PAGES = ("receipts.md", "retention.md")
 
 

@@ -7,6 +7,8 @@ from guide import commands, typed
 
 from xroad_lite.registry import RegistryFolder
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory, program):

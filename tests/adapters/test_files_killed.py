@@ -5,11 +5,14 @@ import os
 import random
 from collections import Counter
 
+import pytest
 import yaml
 from processes import Process, context, in_the_middle, paths, published, wait
 from test_files import BIRTHS
 
 from xroad_lite.testing import CIVIL, HEALTH
+
+pytestmark = pytest.mark.long
 
 KILLS = 60 if "XROAD_LITE_CHAOS" in os.environ else 3
 ROWS = 60

@@ -16,6 +16,8 @@ from xroad_lite import Node
 from xroad_lite.cli import app
 from xroad_lite.testing import BIRTH
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -14,6 +14,8 @@ from test_sql import OUTBOX, TABLE
 
 from xroad_lite.testing import CIVIL, HEALTH
 
+pytestmark = pytest.mark.long
+
 LONG = "XROAD_LITE_CHAOS" in os.environ
 KILLS = 60 if LONG else 4
 BURST = 20

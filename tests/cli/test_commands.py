@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-CLI = [sys.executable, "-m", "xroad_lite.cli"]
+CLI = []
+"""How a command begins."""
 
 
 def run(*arguments, cwd=None, text=None):
@@ -27,6 +28,12 @@ def asked(*arguments, cwd=None, text=None):
     out, err, code = run(*arguments, "--json", cwd=cwd, text=text)
     assert out, err
     return json.loads(out), code
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick(program):
+    """Commands without the time to start: see ``quick_cli``."""
+    CLI[:] = [str(program / "xroad-lite")]
 
 
 @pytest.fixture(scope="module")

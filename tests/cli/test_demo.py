@@ -96,6 +96,7 @@ def test_demo_accounts_for_real_patients(tmp_path):
     assert report["institutions"]["welfare"]["received"] == report["registered"]
 
 
+@pytest.mark.long
 def test_demo_survives_the_death_of_its_processes(tmp_path):
     """SIGKILLs at random points: nothing lost, every effect exactly once."""
     folder = tmp_path / "kept"
@@ -128,6 +129,7 @@ def test_demo_survives_the_death_of_its_processes(tmp_path):
     assert report["institutions"]["welfare"]["handled"] == MESSAGES
 
 
+@pytest.mark.long
 def test_demo_runs_where_no_line_is_a_birth(tmp_path):
     """Every attack is tried all the same, and nothing of it counts as registered."""
     file = tmp_path / "garbage.ndjson"

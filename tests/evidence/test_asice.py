@@ -252,6 +252,7 @@ def test_a_signature_that_should_not_count(
         assert any(expected in str(one) for one in check.findings), (name, check.findings)
 
 
+@pytest.mark.long
 def test_every_byte_of_the_signature_counts(container: Path) -> None:
     """Changed anywhere it is refused as our own error, or it is the very same statement.
 

@@ -14,6 +14,8 @@ from xroad_lite import times
 from xroad_lite.registry.agreements import ending_path
 from xroad_lite.testing import CIVIL, HEALTH, LAW, PURPOSE, two_agency_instance
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def commands(broker: Broker, tmp_path_factory, program):

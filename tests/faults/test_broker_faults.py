@@ -30,6 +30,7 @@ def test_broker_killed_under_load(broker, running):
     running.check(COUNT)
 
 
+@pytest.mark.long
 def test_broker_away_while_publishing(broker, running):
     """Publishing succeeds into the outbox while there is no broker; all is delivered after.
 
@@ -55,6 +56,7 @@ def test_broker_away_while_publishing(broker, running):
     running.check(count)
 
 
+@pytest.mark.long
 def test_memory_alarm_is_back_pressure(broker, running):
     """Under an alarm the broker takes nothing: the outbox holds it, bounded, and status says so."""
     running.publish(0, 20)
@@ -91,6 +93,7 @@ def test_handler_that_fails_on_one_in_a_hundred(running):
         assert values == sorted(values)
 
 
+@pytest.mark.long
 def test_garbage_in_the_queue_stops_nobody(broker, running):
     """What a hostile client writes is refused under a quota; what is behind it arrives."""
     queue = names.queue_name(CIVIL, "health.birth")

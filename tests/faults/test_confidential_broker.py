@@ -16,6 +16,8 @@ from xroad_lite.testing import BIRTH, CIVIL, HEALTH, LAW, PURPOSE, two_agency_in
 from xroad_lite.transports.rabbitmq.administration import declare
 from xroad_lite.transports.rabbitmq.topology import plan
 
+pytestmark = pytest.mark.long
+
 SECRET, OPEN = "Quetzalcoatl", "Ouroboros"
 PERSON = {"codigoPersonal": "EX-1", "identificadorNacimiento": "B-1", "apellidos": OPEN}
 PERSON |= {"fechaNacimiento": "2026-03-14"}

@@ -9,7 +9,10 @@ import sys
 import threading
 import time
 
+import pytest
 from chaos import CHAOS
+
+pytestmark = pytest.mark.long
 
 KILLS = 50 if CHAOS else 3
 MESSAGES = 3000 if CHAOS else 80

@@ -19,6 +19,8 @@ from xroad_lite.testing import BIRTH, CIVIL, HEALTH, two_agency_instance
 from xroad_lite.transports.rabbitmq.administration import declare
 from xroad_lite.transports.rabbitmq.topology import plan
 
+pytestmark = pytest.mark.long
+
 COUNT = 20
 SECONDS = 90.0
 

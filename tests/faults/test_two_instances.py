@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
 import yaml
 from broker import Broker
 from two_instances import LEFT_CIVIL, LEFT_HEALTH, RIGHT_CIVIL, RIGHT_HEALTH, build
@@ -17,6 +18,8 @@ from xroad_lite.testing import BIRTH
 from xroad_lite.transports.rabbitmq.administration import apply, drift
 from xroad_lite.transports.rabbitmq.names import exchange_name
 from xroad_lite.transports.rabbitmq.topology import plan
+
+pytestmark = pytest.mark.long
 
 PERSON = {
     "codigoPersonal": "EX-1",

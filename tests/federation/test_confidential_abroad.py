@@ -13,6 +13,8 @@ from xroad_lite.registry import read_source
 from xroad_lite.stewardship import check_registry
 from xroad_lite.testing import BIRTH
 
+pytestmark = pytest.mark.long
+
 ABROAD, PERSONS = "agreements/abroad-1.yaml", "agreements/persons-abroad-1.yaml"
 SECRET = "Quetzalcoatl"
 QUERY = "citizens.person-query"

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from receiving_process import receive
 from sending_process import send
 
@@ -14,6 +15,8 @@ import xroad_lite
 from xroad_lite.messagelog import Store, entries, merkle
 from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.testing import CIVIL, HEALTH, LAW, PURPOSE, two_agency_instance
+
+pytestmark = pytest.mark.long
 
 KILLS, COUNT, SEED = 20, 400, 20260921
 HERE = Path(__file__).parent
