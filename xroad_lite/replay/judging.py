@@ -24,9 +24,11 @@ from xroad_lite.exchange import (
     receive,
 )
 from xroad_lite.messagelog import Store, entries
+from xroad_lite.messagelog.evidence.parts import Source
 from xroad_lite.policy import RECEIPT_TYPE, REQUEST
 from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
 from xroad_lite.registry.metadata import History
+from xroad_lite.replay.recorded import Recorded, recorded, source_of
 
 Trusted = Callable[[str, bytes], RegistryFolder]
 """The mirror of an instance's registry that was trusted from a root on: its name, root.json."""
@@ -59,6 +61,8 @@ class Replay:
     """Messages whose body is gone, so that they cannot be judged whole."""
     unproven: int = 0
     """Entries that hold only the digest of what came."""
+    alone: int = 0
+    """Of chosen entries: answers and duplicates, of which what was before is not here."""
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -68,34 +72,35 @@ class Replay:
 
 
 def replay_log(
-    store: Store,
+    log: Store | Source,
     registry: RegistryFolder,
     me: str,
     progress: Callable[[int], None] | None = None,
     trusted: Trusted | None = None,
     holder: Holder | None = None,
 ) -> Replay:
-    """Judge every received message of the log of subsystem ``me`` again.
+    """Judge every received message of the log of subsystem ``me`` again, or of a bundle of it.
 
     ``trusted`` gives the mirrors of other instances' registries, for messages that came from there;
     ``holder`` opens confidential bodies.
     ``RegistryError`` when a snapshot under which the node judged is not in the registry's archive,
     or was never adopted by an entry of this log: with an old key anybody can make one today.
     """
-    past = _Past(store, registry, me, trusted, holder or Holder(me))
+    source = source_of(log)
+    past = _Past(source, registry, me, trusted, holder or Holder(me))
     found = Replay()
-    for index, leaf in store.entries():
-        entry = entries.read(leaf)
-        if entry.kind == "snapshot":
-            past.adopt(entry)
-        elif entry.kind == "message":
-            _replay_entry(past, index, entry, found)
-        if progress is not None and index % 64 == 0:
-            progress(index)
+    for one in recorded(source):
+        if one.entry.kind == "snapshot":
+            past.adopt(one.entry)
+        elif one.entry.kind == "message":
+            _replay_entry(past, one, found)
+        if progress is not None and one.index % 64 == 0:
+            progress(one.index)
     return found
 
 
-def _replay_entry(past: _Past, index: int, entry: entries.Entry, found: Replay) -> None:
+def _replay_entry(past: _Past, one: Recorded, found: Replay) -> None:
+    index, entry, body = one.index, one.entry, one.body
     if not entry.proven:
         found.unproven += 1
         return
@@ -103,13 +108,14 @@ def _replay_entry(past: _Past, index: int, entry: entries.Entry, found: Replay) 
     if entry.fields["direction"] == entries.OUT:
         past.sent(opened, entry)
         return
-    body = past.store.body(index)
-    if body is None:
+    logged = entry.fields["verdict"]
+    if past.needs_more(opened, logged):
+        found.alone += 1
+    elif body is None:
         found.erased += 1
-        logged = entry.fields["verdict"]
     else:
         judgement = past.judge(opened, *body, entry)
-        verdict, logged = judgement.verdict.to_json(), entry.fields["verdict"]
+        verdict = judgement.verdict.to_json()
         if verdict.get("code") == "encryption.no_key":
             found.closed += 1
             same = verdict["checks"][:_OPENS] == logged["checks"][:_OPENS]
@@ -134,15 +140,15 @@ class _Past:
 
     def __init__(
         self,
-        store: Store,
+        source: Source,
         registry: RegistryFolder,
         me: str,
         trusted: Trusted | None,
         holder: Holder,
     ) -> None:
         self._holder = holder
-        self.store = store
-        self.certificates = store.certificates()
+        self._whole = source.whole
+        self.certificates = dict(source.certificates)
         self._own = _Followed(registry)
         self._mirrors = trusted
         self._others: dict[str, _Followed] = {}
@@ -160,6 +166,11 @@ class _Past:
             self._own.adopted.add(name)
         else:
             self._newest[instance] = name
+
+    def needs_more(self, opened: Seal, logged: dict[str, object]) -> bool:
+        """Whether its verdict rests on entries that were not chosen."""
+        answers = opened.attributes.inreplyto is not None
+        return not self._whole and (answers or logged["outcome"] == entries.DUPLICATE)
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """See ``exchange.Memory``."""

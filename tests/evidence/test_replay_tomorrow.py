@@ -1,0 +1,178 @@
+"""``log replay`` of logs and bundles: judged again, and under a registry that is only proposed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from test_two_parties import bundle
+from typer.testing import CliRunner
+
+from tests.evidence.world import copied
+from xroad_lite.cli import app
+from xroad_lite.messagelog.evidence.choosing import Choice
+from xroad_lite.node import Node
+from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Clock, two_agency_instance
+
+QUERY = "citizens.person-query"
+MAPPING = "vocabularies/mappings/health--citizens.ttl"
+
+
+class Told:
+    """One evening: births and a question, the two logs, bundles of Civil's, and the source."""
+
+    def __init__(self, folder: Path) -> None:
+        self.instance = two_agency_instance(folder / "instance", now=time.time() - 60)
+        clock = Clock()
+        with (
+            Node.open(self.instance.node_folder(HEALTH), clock=clock) as health,
+            Node.open(self.instance.node_folder(CIVIL), clock=clock) as civil,
+        ):
+            civil.subscribe("health.birth", reads="citizens.person")(lambda message: None)
+            for gender in ("female", "male", "female"):
+                health.publish("health.birth", BIRTH | {"gender": gender})
+            for _ in range(200):
+                if not health.step() | civil.step():
+                    break
+            self.ids = [
+                row[0]
+                for row in civil.store.query("SELECT id FROM xl_messages WHERE direction = 'in'")
+            ]
+            self.bundle = bundle(civil, folder / "civil.zip")
+            self.chosen = bundle(civil, folder / "chosen", Choice(ids=(self.ids[1],)))
+            self.log = civil.store.path
+        self.node = self.instance.node_folder(CIVIL)
+
+    def proposed(self, place: Path) -> Path:
+        """A copy of the registry's source, to be changed."""
+        shutil.copytree(self.instance.source, place)
+        return place
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """The evening, once."""
+    return Told(tmp_path_factory.mktemp("told"))
+
+
+def typed(*words: object) -> tuple[dict[str, Any], int]:
+    """What the command says, and its exit code."""
+    done = CliRunner().invoke(app, ["log", "replay", *map(str, words), "--json"])
+    return json.loads(done.stdout), done.exit_code
+
+
+def changed(file: Path, **values: Any) -> None:
+    """Change a document in YAML."""
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | values))
+
+
+@pytest.mark.parametrize("which", ["bundle", "chosen", "log"])
+def test_a_bundle_is_judged_again_by_itself(told: Told, which: str) -> None:
+    """With the registry that is in it, and no node; as the log is, with its node."""
+    words = ("--node", told.node) if which == "log" else ()
+    found, code = typed(getattr(told, which), *words)
+    judged = 1 if which == "chosen" else 3
+    assert (found["judged"], found["differences"], code) == (judged, [], 0)
+
+
+def test_a_verdict_that_was_not_deserved_differs(told: Told, tmp_path: Path) -> None:
+    """An entry that says refused of what passes."""
+    log = copied(told.log, tmp_path / "log")
+    log.execute(
+        "UPDATE xl_entries SET leaf = CAST(replace(CAST(leaf AS TEXT),"
+        ' \'"outcome":"accepted"\', \'"outcome":"refused"\') AS BLOB)'
+        " WHERE idx = (SELECT min(idx) FROM xl_messages WHERE direction = 'in')"
+    )
+    log.close()
+    found, code = typed(tmp_path / "log", "--node", told.node)
+    assert (len(found["differences"]), code) == (1, 1)
+
+
+def test_the_same_registry_changes_nothing(told: Told) -> None:
+    """Of a log and of a bundle, and for each of the three."""
+    for kind in ("schema", "mapping", "agreement"):
+        for words in ((told.bundle,), (told.log, "--node", told.node)):
+            found, code = typed(*words, "--to", kind, "--proposed", told.instance.source)
+            assert (found["changed"], found["changes"], code) == (0, [], 0)
+            assert found["types"]["health.birth"]["same"] == 3
+
+
+def test_a_stricter_schema(told: Told, tmp_path: Path) -> None:
+    """Its second version asks for what the bodies have not: each is named, with the reason."""
+    source = told.proposed(tmp_path / "source")
+    folder = source / "schemas/health/birth"
+    document = json.loads((folder / "1.json").read_text())
+    document["$id"] = "health/birth/2"
+    document["properties"]["gender"] = {"enum": ["female"]}
+    (folder / "2.json").write_text(json.dumps(document))
+    subject = yaml.safe_load((folder / "subject.yaml").read_text())
+    versions = subject["versions"]
+    key = next(iter(versions))
+    versions[type(key)(2)] = {**versions[key], "status": "active"}
+    (folder / "subject.yaml").write_text(yaml.safe_dump(subject))
+    found, code = typed(told.bundle, "--to", "schema", "--proposed", source)
+    assert (found["types"]["health.birth"]["same"], found["changed"], code) == (2, 1, 1)
+    (change,) = found["changes"]
+    assert change["said"].startswith("would be refused by version 2: /gender")
+    assert change["id"] == told.ids[1]
+
+
+def test_a_mapping_that_reads_otherwise(told: Told, tmp_path: Path) -> None:
+    """A cell less: the field it gave is read otherwise, or not at all."""
+    source = told.proposed(tmp_path / "source")
+    (source / MAPPING).unlink()
+    found, code = typed(told.log, "--node", told.node, "--to", "mapping", "--proposed", source)
+    assert (found["changed"], code) == (3, 1)
+    assert all("read" in change["said"] for change in found["changes"])
+
+
+def test_a_mapping_without_one_cell(told: Told, tmp_path: Path) -> None:
+    """The one field is named, and no other."""
+    source = told.proposed(tmp_path / "source")
+    text = (source / MAPPING).read_text()
+    begin = text.index("m:sexo a align:Cell")
+    end = text.index("\n\n", begin)
+    (source / MAPPING).write_text(text[:begin] + text[end:])
+    found, code = typed(told.bundle, "--to", "mapping", "--proposed", source)
+    (change,) = found["changes"]
+    assert (change["said"], change["count"], code) == ("/sexo would be read otherwise", 3, 1)
+
+
+def test_an_agreement_that_lets_less_through(told: Told, tmp_path: Path) -> None:
+    """Fewer fields: those that would be left out; another purpose: refused. Nobody signed it."""
+    source = told.proposed(tmp_path / "source")
+    file = source / "agreements/births-1.yaml"
+    kept = ["resourceType", "identifier", "birthDate"]
+    changed(file, fields={"health.birth": [f"/{name}" for name in kept]})
+    found, code = typed(told.bundle, "--to", "agreement", "--proposed", source)
+    said = {change["said"] for change in found["changes"]}
+    assert (found["changed"], code) == (3, 1)
+    assert "the field /gender would be left out" in said
+    changed(file, purposes=["https://w3id.org/dpv#Marketing"])
+    found, _ = typed(told.bundle, "--to", "agreement", "--proposed", source)
+    (change,) = found["changes"]
+    assert change["said"].startswith("would be refused (policy.purpose)")
+    assert change["count"] == 3
+
+
+def test_an_erased_body_could_not_be_told(told: Told, tmp_path: Path) -> None:
+    """It is counted as such, and is no change."""
+    log = copied(told.log, tmp_path / "log")
+    log.execute("DELETE FROM xl_bodies")
+    log.close()
+    source = told.proposed(tmp_path / "source")
+    (source / MAPPING).unlink()
+    words = (tmp_path / "log", "--node", told.node, "--to", "mapping", "--proposed", source)
+    found, code = typed(*words)
+    assert (found["types"]["health.birth"]["erased"], found["changed"], code) == (3, 0, 0)
+
+
+def test_to_and_proposed_go_together(told: Told) -> None:
+    """One without the other is a wrong use."""
+    found, code = typed(told.bundle, "--to", "schema")
+    assert (found["error"]["code"], code) == ("config.proposed", 2)
