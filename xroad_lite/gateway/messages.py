@@ -97,7 +97,7 @@ class Messages:
     async def _publish(self, request: Request) -> Response:
         node, type_ = self._node(request), _type(request)
         body = await read_json(request, node.max_body)
-        options = {**_said(request), "time": _time(request, "ce-time")}
+        options = {**said(request), "time": _time(request, "ce-time")}
         options["subject"] = request.headers.get("ce-subject")
         options["expires"] = _time(request, "ce-expirytime")
         event = await asyncio.wrap_future(node.desk.publish(type_, body, **options))
@@ -115,7 +115,7 @@ class Messages:
                 timeout=_number(request, "timeout", longest, longest),
                 reads=_profile(request, node),
                 subject=request.headers.get("ce-subject"),
-                **_said(request),
+                **said(request),
             )
         )
         return _json(_shown(answer, answer.body, answer.losses), headers=_traced(answer))
@@ -297,7 +297,7 @@ def _event(name: str, value: dict[str, Any]) -> bytes:
     return f"{head}event: {name}\ndata: ".encode() + strict_json.dumps(value) + b"\n\n"
 
 
-def _said(request: Request) -> dict[str, str | None]:
+def said(request: Request) -> dict[str, str | None]:
     """What a caller says about a message, in X-Road's headers and CloudEvents'."""
     headers = request.headers
     return {

@@ -31,10 +31,9 @@ from xroad_lite.gateway.govstack.proposals import (
 )
 from xroad_lite.gateway.govstack.pushing import Pushing, too_late
 from xroad_lite.gateway.govstack.subscriptions import PUSH, Subscription, Subscriptions
+from xroad_lite.gateway.messages import said
 from xroad_lite.gateway.nodes import NodeAtWork
 from xroad_lite.gateway.problems import ProblemError, problem_response
-from xroad_lite.gateway.traces import HEADER as TRACEPARENT
-from xroad_lite.gateway.traces import traceparent
 from xroad_lite.identifiers import MessageType
 from xroad_lite.node import Message
 
@@ -217,9 +216,9 @@ class GovStack:
             raise ProblemError(
                 404, "govstack.event_type", f"{asked.node.name} may not publish {asked.type}"
             )
-        trace = traceparent(asked.request.headers.getlist(TRACEPARENT))
+        options = {**said(asked.request), "subject": asked.request.headers.get("ce-subject")}
         event = await asyncio.wrap_future(
-            asked.node.desk.publish(asked.type, body["event"], traceparent=trace)
+            asked.node.desk.publish(asked.type, body["event"], **options)
         )
         return _json({"id": event}, 201)
 
