@@ -329,6 +329,14 @@ def test_event_types(two: Pair, rooms: Rooms) -> None:
     assert (folder / "retirement-health.birth.json").exists()
 
 
+def deep(levels: int) -> dict[str, Any]:
+    """A schema in a schema in a schema."""
+    found: dict[str, Any] = {}
+    for _ in range(levels):
+        found = {"not": found}
+    return found
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
@@ -350,6 +358,11 @@ def test_event_types(two: Pair, rooms: Rooms) -> None:
         ("POST", "/api/v1/subs/birth", {"eventType": "birth", "options": []}, 400),
         ("POST", "/api/v1/subs/birth", {"eventType": "birth", "delivery": "PUSH"}, 400),
         ("PATCH", "/api/v1/subs/birth", {"eventType": "birth"}, 404),
+        ("POST", "/api/v1/eventType", {"eventType": "x", "schema": {"$schema": []}}, 400),
+        ("POST", "/api/v1/eventType", {"eventType": "x", "schema": deep(195)}, 400),
+        ("POST", "/api/v1/eventType", {"eventType": "x" * 80, "schema": {}}, 400),
+        ("POST", "/api/v1/eventType", {"eventType": "../x", "schema": {}}, 400),
+        ("POST", "/api/v1/eventType", {"eventType": "x", "schema": {"title": "x" * 70_000}}, 400),
         ("DELETE", "/pull/v1/birth/x", None, 404),
         ("GET", "/pull/v1/%FF", None, 404),
     ],

@@ -259,13 +259,15 @@ class GovStack:
         body = await read_json(asked.request, _MAX_SCHEMA)
         new = Subscription.asked_for(node.name, asked.room, asked.event_type, body)
         self._check_address(new)
-        if self._subscriptions.find(*new.key) is None and not events.receives(node, new.type):
+        self._subscriptions.check_new(new)
+        if events.receives(node, new.type):
+            await asyncio.to_thread(node.desk.hold, new.type)
+            self._subscriptions.check_new(new)  # somebody may have been quicker
+        else:
             draft = agreement_draft(node.node.snapshot, node.name, new.type)
             path = f"agreements/{draft['agreement']}-1.yaml"
             self._proposals.file(node.name, SUBSCRIPTION, new.type, path, draft)
-        self._subscriptions.add(new)
-        if events.receives(node, new.type):
-            await asyncio.to_thread(node.desk.hold, new.type)
+        self._subscriptions.keep(new)
         return _json(self._item(node, new))
 
     async def _show(self, asked: _Asked) -> Response:
@@ -276,13 +278,14 @@ class GovStack:
         new = self._own(asked).changed(body)
         self._check_address(new)
         self._return(asked.node, new)
-        self._subscriptions.replace(new)
+        self._subscriptions.keep(new)
         return _json(self._item(asked.node, new), 201)
 
     async def _cancel(self, asked: _Asked) -> Response:
         old = self._own(asked)
         self._return(asked.node, old)
         self._subscriptions.remove(old)
+        self._locks.pop(old.id, None)
         self._proposals.withdraw(old.subsystem, SUBSCRIPTION, old.type)
         return Response(status_code=204)
 
@@ -412,12 +415,15 @@ def _check_schema(schema: dict[str, Any]) -> None:
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import Draft202012Validator, validator_for
 
+    if not isinstance(schema.get("$schema", ""), str):
+        raise ProblemError(400, "govstack.event_type", "schema: $schema is no text")
     try:
         validator_for(schema, default=Draft202012Validator).check_schema(schema)
     except SchemaError as error:
-        raise ProblemError(
-            400, "govstack.event_type", f"schema is no JSON Schema: {error.message:.300}"
-        ) from None
+        detail = f"schema is no JSON Schema: {error.message:.300}"
+        raise ProblemError(400, "govstack.event_type", detail) from None
+    except RecursionError:
+        raise ProblemError(400, "govstack.event_type", "schema is nested too deeply") from None
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -66,7 +66,8 @@ class Pushing:
         while True:
             self._changed.clear()
             wanted = {one for one in self._subscriptions.all() if self._is_pushed(one)}
-            await self._end([one for one in self._tasks if one not in wanted])
+            ended = {one for one, task in self._tasks.items() if task.done()}
+            await self._end([one for one in self._tasks if one in ended or one not in wanted])
             for one in wanted - self._tasks.keys():
                 self._tasks[one] = asyncio.create_task(self._serve(one))
             try:
@@ -103,8 +104,8 @@ class Pushing:
                     under_way.add(task)
                     task.add_done_callback(under_way.discard)
                     task.add_done_callback(lambda _: free.release())
-        except RequestError:  # the node is closing
-            return
+        except XRoadError as error:  # the node is closing, or its broker is away: soon again
+            log.warning("push", subsystem=node.name, type=subscription.type, error=str(error))
         finally:
             for task in under_way:
                 task.cancel()

@@ -96,18 +96,17 @@ class Subscriptions:
         own = [one for one in self._all.values() if one.subsystem == subsystem]
         return [one for one in own if one.type.partition(".")[0] == domain]
 
-    def add(self, new: Subscription) -> None:
-        """Keep a new one; ``ProblemError`` 409 if there is one, 400 if there are too many."""
+    def check_new(self, new: Subscription) -> None:
+        """``ProblemError`` 409 if there is one of its kind, 400 if there are too many."""
         if new.key in self._all:
             raise ProblemError(
                 409, "govstack.subscribed", f"there is a subscription to {new.type} already"
             )
         if sum(one.subsystem == new.subsystem for one in self._all.values()) >= MOST:
             raise _wrong(f"there are {MOST} subscriptions: cancel those that nobody reads")
-        self._write({**self._all, new.key: new})
 
-    def replace(self, new: Subscription) -> None:
-        """Keep one in place of that of the same subsystem and type."""
+    def keep(self, new: Subscription) -> None:
+        """Keep one, in place of that of the same subsystem and type if there is one."""
         self._write({**self._all, new.key: new})
 
     def remove(self, old: Subscription) -> None:
