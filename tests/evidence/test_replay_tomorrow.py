@@ -172,6 +172,62 @@ def test_an_erased_body_could_not_be_told(told: Told, tmp_path: Path) -> None:
     assert (found["types"]["health.birth"]["erased"], found["changed"], code) == (3, 0, 0)
 
 
+HANDLER = """
+seen = []
+def take(message):
+    seen.append((message.entry, message.replay, message.body["sexo"]))
+def publishes(message):
+    message.publish("health.birth", {})
+def asks_sql(message):
+    message.sql("DELETE FROM births")
+"""
+
+
+@pytest.fixture
+def handlers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of an adapter's, in the folder where the command is typed."""
+    import importlib
+    import sys
+
+    (tmp_path / "adapter_of_test.py").write_text(HANDLER)
+    monkeypatch.chdir(tmp_path)
+    importlib.invalidate_caches()
+    sys.modules.pop("adapter_of_test", None)
+    yield lambda: sys.modules["adapter_of_test"].seen
+    sys.modules.pop("adapter_of_test", None)
+
+
+def test_a_handler_sees_all_of_it_again(told: Told, handlers: Any) -> None:
+    """In order, in its own terms, marked as a replay; the log has no more entries than before."""
+    size = copied(told.log, Path("copy")).size
+    words = ("--to", "handler", "--handler", "adapter_of_test:take")
+    found, code = typed(told.log, "--node", told.node, *words)
+    assert (found["handled"], found["failed"], code) == (3, [], 0)
+    entries, marked, _ = zip(*handlers(), strict=True)
+    assert marked == (True, True, True)
+    assert list(entries) == sorted(entries)
+    assert copied(told.log, Path("after")).size == size
+    found, _ = typed(told.bundle, *words, "--after", entries[1])
+    assert (found["handled"], found["last"]) == (1, entries[2])
+    assert typed(told.bundle, *words, "--type", "health.death")[0]["handled"] == 0
+
+
+@pytest.mark.parametrize("name", ["publishes", "asks_sql"])
+def test_a_replayed_message_has_no_effects(told: Told, handlers: Any, name: str) -> None:
+    """What a handler would publish or write is refused; it is said, and the rest goes on."""
+    words = ("--to", "handler", "--handler", f"adapter_of_test:{name}")
+    found, code = typed(told.bundle, *words)
+    assert (found["ok"], len(found["failed"]), code) == (False, 3, 1)
+    assert "replayed from a log" in found["failed"][0]["message"]
+
+
+@pytest.mark.parametrize("name", ["nowhere:take", "adapter_of_test:nothing", "adapter_of_test"])
+def test_a_handler_that_is_not_there(told: Told, handlers: Any, name: str) -> None:
+    """It is said before anything is read."""
+    found, code = typed(told.bundle, "--to", "handler", "--handler", name)
+    assert (found["error"]["code"], code) == ("config.handler", 2)
+
+
 def test_to_and_proposed_go_together(told: Told) -> None:
     """One without the other is a wrong use."""
     found, code = typed(told.bundle, "--to", "schema")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xroad_lite.envelope import Attributes
+from xroad_lite.exchange import Judgement
 from xroad_lite.node.effects import Effects
 from xroad_lite.semantics import Loss
 
@@ -31,6 +32,8 @@ class Message:
     subject: str | None = None
     """Whose order it belongs to: by name where the body says it, else as sealed, a pseudonym."""
     dead_before: tuple[int, ...] = ()
+    replay: bool = False
+    """Whether it is shown again from a log: it was handled before, and can have no effect here."""
     _effects: Effects | None = field(default=None, repr=False)
 
     @property
@@ -62,6 +65,21 @@ class Message:
         return self._reachable().sql(statement, values)
 
     def _reachable(self) -> Effects:
+        if self.replay:
+            raise RuntimeError("a message that is replayed from a log cannot publish or run SQL")
         if self._effects is None:
             raise RuntimeError("only a message in its handler can publish or run SQL")
         return self._effects
+
+
+def replayed(found: Judgement, entry: int) -> Message:
+    """A message shown again from a log, after it was judged again; it can have no effect."""
+    return Message(
+        body=found.reading,
+        original=found.value,
+        attributes=found.attributes,
+        losses=found.losses,
+        entry=entry,
+        subject=found.subject,
+        replay=True,
+    )

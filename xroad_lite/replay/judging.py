@@ -33,6 +33,9 @@ from xroad_lite.replay.recorded import Recorded, recorded, source_of
 Trusted = Callable[[str, bytes], RegistryFolder]
 """The mirror of an instance's registry that was trusted from a root on: its name, root.json."""
 
+Accepted = Callable[[int, Judgement], None]
+"""What is done with a message that was accepted then, and is again: its entry, its judgement."""
+
 _NO_LIMIT = 64 * 1_048_576
 _COMPARED = ("outcome", "checks", "check", "code")
 _OPENS = NAMES.index("digest")
@@ -78,11 +81,13 @@ def replay_log(
     progress: Callable[[int], None] | None = None,
     trusted: Trusted | None = None,
     holder: Holder | None = None,
+    accepted: Accepted = lambda *_: None,
 ) -> Replay:
     """Judge every received message of the log of subsystem ``me`` again, or of a bundle of it.
 
     ``trusted`` gives the mirrors of other instances' registries, for messages that came from there;
-    ``holder`` opens confidential bodies.
+    ``holder`` opens confidential bodies. ``accepted`` is called, in the log's order, with every
+    message that was accepted then and is again.
     ``RegistryError`` when a snapshot under which the node judged is not in the registry's archive,
     or was never adopted by an entry of this log: with an old key anybody can make one today.
     """
@@ -93,13 +98,13 @@ def replay_log(
         if one.entry.kind == "snapshot":
             past.adopt(one.entry)
         elif one.entry.kind == "message":
-            _replay_entry(past, one, found)
+            _replay_entry(past, one, found, accepted)
         if progress is not None and one.index % 64 == 0:
             progress(one.index)
     return found
 
 
-def _replay_entry(past: _Past, one: Recorded, found: Replay) -> None:
+def _replay_entry(past: _Past, one: Recorded, found: Replay, accepted: Accepted) -> None:
     index, entry, body = one.index, one.entry, one.body
     if not entry.proven:
         found.unproven += 1
@@ -125,6 +130,8 @@ def _replay_entry(past: _Past, one: Recorded, found: Replay) -> None:
             same &= judgement.mapping == entry.fields.get("mapping")
         if not same:
             found.differences.append(Difference(index, _said(logged), _said(verdict)))
+        elif verdict["outcome"] == entries.ACCEPTED:
+            accepted(index, judgement)
     if logged["outcome"] == entries.ACCEPTED:
         past.accept(opened)
 

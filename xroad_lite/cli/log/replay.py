@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.markup import escape
@@ -16,6 +18,8 @@ from xroad_lite.errors import ConfigurationError, LogError
 
 if TYPE_CHECKING:
     from xroad_lite.audit.opening import Bundle, Log
+    from xroad_lite.exchange import Judgement
+    from xroad_lite.node.message import Message
     from xroad_lite.registry import RegistryFolder
     from xroad_lite.replay.judging import Replay, Trusted
     from xroad_lite.replay.tomorrow import Forecast
@@ -29,6 +33,7 @@ class To(StrEnum):
     SCHEMA = "schema"
     MAPPING = "mapping"
     AGREEMENT = "agreement"
+    HANDLER = "handler"
 
 
 @log_app.command("replay")
@@ -40,36 +45,115 @@ def replay(
     node: options.NodeFolder = Path(),
     log: LogOption = None,
     to: Annotated[
-        To | None, typer.Option(help="What of a proposed registry to hold the messages against.")
+        To | None,
+        typer.Option(help="What of a proposed registry to hold it against; or whom to show it."),
     ] = None,
     proposed: Annotated[
         Path | None, typer.Option(help="That registry's source directory, with the proposal in it.")
+    ] = None,
+    handler: Annotated[
+        str | None, typer.Option(help="With --to handler: a callable, as module:function.")
+    ] = None,
+    after: Annotated[
+        int, typer.Option(help="With --to handler: only messages beyond this entry.")
+    ] = -1,
+    type_: Annotated[
+        str | None, typer.Option("--type", help="With --to handler: only this message type.")
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Judge every received message again, under the registry of its day; compare the verdicts.
 
-    With --to: what a proposed schema, mapping or agreement would have changed, message by message.
-    Exit code 1 if a verdict differs, or if anything would have changed.
+    With --to: what a proposed schema, mapping or agreement would have changed, message by message;
+    or every message that is accepted again is shown to a handler, marked as a replay, without
+    effects. Exit code 1 if a verdict differs, if anything would have changed, or the handler fails.
     """
-    if (to is None) != (proposed is None):
-        raise ConfigurationError(
-            "config.proposed",
-            "--to and --proposed go together: what to look at, and the registry that has it",
-            hint="for example: xroad-lite log replay --to schema --proposed instance/source",
-        )
+    _check_options(to, proposed, handler)
     evidence = _opened(place or log_file(node, log))
     me, registry, trusted = _registries(evidence, node)
-    if to is None or proposed is None:
-        again = _judged(evidence, me, registry, trusted, node)
-        output.give(_again(again), lambda: _say_again(again))
-        wrong = not again.equal
+    if proposed is None:
+        shown = None if handler is None else _Shown(_callable(handler), after, type_)
+        again = _judged(evidence, me, registry, trusted, node, shown)
+        told = {} if shown is None else shown.to_json()
+        output.give(_again(again) | told, lambda: _say_again(again, shown))
+        wrong = not again.equal or bool(shown and shown.failed)
     else:
+        assert to is not None
         forecast = _foreseen(evidence, registry, node, to, proposed)
         output.give(_tomorrow(forecast), lambda: _say_tomorrow(forecast, to))
         wrong = bool(forecast.changed)
     if wrong:
         raise typer.Exit(output.FOUND_WRONG)
+
+
+def _check_options(to: To | None, proposed: Path | None, handler: str | None) -> None:
+    if (to is not None and to is not To.HANDLER) != (proposed is not None):
+        raise ConfigurationError(
+            "config.proposed",
+            "--to schema, mapping or agreement and --proposed go together: what to look at, and "
+            "the registry that has it",
+            hint="for example: xroad-lite log replay --to schema --proposed instance/source",
+        )
+    if (to is To.HANDLER) != (handler is not None):
+        raise ConfigurationError(
+            "config.handler",
+            "--to handler and --handler go together: expected a callable, as module:function",
+            hint="for example: xroad-lite log replay --to handler --handler adapter:register",
+        )
+
+
+def _callable(name: str) -> Callable[[Message], object]:
+    """What ``module:function`` names; modules of this folder are found too."""
+    import sys
+    from importlib import import_module
+
+    module, _, function = name.partition(":")
+    sys.path.insert(0, "")
+    try:
+        found = getattr(import_module(module), function) if module and function else None
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError("config.handler", f"--handler {name}: {error}") from None
+    finally:
+        sys.path.remove("")
+    if not callable(found):
+        raise ConfigurationError(
+            "config.handler", f"got --handler {name}: expected a callable, as module:function"
+        )
+    return cast("Callable[[Message], object]", found)
+
+
+@dataclass(slots=True)
+class _Shown:
+    """Shows what was accepted to a handler, once more and without effects."""
+
+    handler: Callable[[Message], object]
+    after: int
+    type: str | None
+    handled: int = 0
+    last: int = -1
+    """The last entry that was looked at."""
+    failed: list[tuple[int, str]] = field(default_factory=list)
+
+    def __call__(self, entry: int, found: Judgement) -> None:
+        from xroad_lite.node.message import replayed
+
+        sealed = found.attributes
+        self.last = max(entry, self.after)
+        wanted = self.type in (None, sealed.type) and sealed.inreplyto is None
+        if entry <= self.after or not wanted:
+            return
+        self.handled += 1
+        try:
+            self.handler(replayed(found, entry))
+        except Exception as error:  # noqa: BLE001 - whatever an adapter raises is its failure
+            self.failed.append((entry, f"{type(error).__name__}: {error}"))
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        failed = [{"entry": entry, "message": why} for entry, why in self.failed]
+        return {"handled": self.handled, "failed": failed, "last": self.last} | (
+            {"ok": False} if failed else {}
+        )
 
 
 def _opened(path: Path) -> Log | Bundle:
@@ -117,7 +201,12 @@ def _registries(evidence: Log | Bundle, node: Path) -> tuple[str, RegistryFolder
 
 
 def _judged(
-    evidence: Log | Bundle, me: str, registry: RegistryFolder, trusted: Trusted, node: Path
+    evidence: Log | Bundle,
+    me: str,
+    registry: RegistryFolder,
+    trusted: Trusted,
+    node: Path,
+    shown: _Shown | None,
 ) -> Replay:
     from xroad_lite.replay import replay_log
 
@@ -130,6 +219,7 @@ def _judged(
             lambda done: progress("entries replayed", done, source.size),
             trusted,
             holder=holder_at(node),
+            accepted=shown or (lambda *_: None),
         )
 
 
@@ -145,7 +235,7 @@ def _again(found: Replay) -> dict[str, Any]:
     }
 
 
-def _say_again(found: Replay) -> None:
+def _say_again(found: Replay, shown: _Shown | None) -> None:
     output.out.print(
         f"{found.judged} judged again, {found.unproven} of which only a digest was kept, "
         f"{found.erased} with their bodies erased"
@@ -160,6 +250,11 @@ def _say_again(found: Replay) -> None:
         output.out.print(f"[bold red]differs[/] {escape(str(one))}", soft_wrap=True)
     if found.equal:
         output.out.print("every verdict is the same")
+    if shown is not None:
+        output.out.print(f"{shown.handled} shown to the handler again, {len(shown.failed)} failed")
+        for entry, why in shown.failed[:_SHOWN]:
+            output.paragraph(f"[bold red]failed[/] entry {entry}: {escape(why)}")
+        output.paragraph(f"to go on from here later: --after {shown.last}")
 
 
 def _foreseen(
