@@ -27,7 +27,10 @@ def proposals(
     from xroad_lite.gateway.govstack.proposals import Proposals
 
     folder = node if node.is_dir() else node.parent
-    found = {f"{one['kind']}:{one['type']}": one for one in Proposals.beside(folder).all()}
+    found: dict[str, dict[str, Any]] = {}
+    for one in Proposals.beside(folder).all():
+        key = f"{one['kind']}:{one['type']}"
+        found[key if key not in found else f"{key}@{one['subsystem']}"] = one
     if name is None:
         output.give({"proposals": list(found.values())}, lambda: _people(found))
         return
@@ -41,7 +44,7 @@ def proposals(
 
 
 def _people(found: dict[str, dict[str, Any]]) -> None:
-    made = output.table("", "name", "by", "at", "would be")
+    made = output.table("", "name", "by", "on", "would be")
     for name, one in found.items():
-        made.add_row(*map(escape, (name, one["subsystem"], one["at"][:19], one["path"])))
+        made.add_row(*map(escape, (name, one["subsystem"], one["at"][:10], one["path"])))
     output.out.print(made if found else "nobody has proposed anything")
