@@ -26,8 +26,11 @@ MAPPING = "vocabularies/mappings/health--citizens.ttl"
 class Told:
     """One evening: births and a question, the two logs, bundles of Civil's, and the source."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **agreed: Any) -> None:
         self.instance = two_agency_instance(folder / "instance", now=time.time() - 60)
+        if agreed:
+            changed(self.instance.source / "agreements/births-1.yaml", **agreed)
+            self.instance.publish(time.time() - 50)
         clock = Clock()
         with (
             Node.open(self.instance.node_folder(HEALTH), clock=clock) as health,
@@ -170,6 +173,20 @@ def test_an_erased_body_could_not_be_told(told: Told, tmp_path: Path) -> None:
     words = (tmp_path / "log", "--node", told.node, "--to", "mapping", "--proposed", source)
     found, code = typed(*words)
     assert (found["types"]["health.birth"]["erased"], found["changed"], code) == (3, 0, 0)
+
+
+def test_a_confidential_body_needs_its_key(tmp_path: Path) -> None:
+    """Without it nothing is said of it, and nothing is wrong; with the node's keys it is read."""
+    told = Told(tmp_path / "told", confidential=True)
+    source = told.proposed(tmp_path / "source")
+    (source / MAPPING).unlink()
+    found, code = typed(told.bundle)
+    assert (found["judged"], found["closed"], found["differences"], code) == (0, 3, [], 0)
+    words = (told.bundle, "--to", "mapping", "--proposed", source)
+    found, code = typed(*words)
+    assert (found["types"]["health.birth"]["closed"], found["changed"], code) == (3, 0, 0)
+    found, code = typed(*words, "--node", told.node)
+    assert (found["types"]["health.birth"]["closed"], found["changed"], code) == (0, 3, 1)
 
 
 HANDLER = """

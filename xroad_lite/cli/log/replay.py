@@ -112,12 +112,12 @@ def _callable(name: str) -> Callable[[Message], object]:
     try:
         found = getattr(import_module(module), function) if module and function else None
     except (ImportError, AttributeError) as error:
-        raise ConfigurationError("config.handler", f"--handler {name}: {error}") from None
+        raise ConfigurationError("config.handler", f"--handler {name!r}: {error}") from None
     finally:
         sys.path.remove("")
     if not callable(found):
         raise ConfigurationError(
-            "config.handler", f"got --handler {name}: expected a callable, as module:function"
+            "config.handler", f"got --handler {name!r}: expected a callable, as module:function"
         )
     return cast("Callable[[Message], object]", found)
 
@@ -208,9 +208,10 @@ def _judged(
     node: Path,
     shown: _Shown | None,
 ) -> Replay:
+    from xroad_lite.encryption import Holder
     from xroad_lite.replay import replay_log
 
-    source = evidence.source
+    source, holder = evidence.source, holder_at(node)
     with output.progress("replaying") as progress:
         return replay_log(
             source,
@@ -218,7 +219,7 @@ def _judged(
             me,
             lambda done: progress("entries replayed", done, source.size),
             trusted,
-            holder=holder_at(node),
+            holder=holder if holder.me == me else Holder(me),  # without keys: all stays closed
             accepted=shown or (lambda *_: None),
         )
 
