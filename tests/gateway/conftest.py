@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from pairs import Pair, echo, pair
+from rooms import Rooms, at_work
 
 
 @pytest.fixture(scope="package")
@@ -21,3 +22,10 @@ def two(running: Pair) -> Pair:
     running.service.answer = echo
     running.service.seen.clear()
     return running
+
+
+@pytest.fixture(scope="package")
+def in_rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rooms, Pair]]:
+    """A publisher and a subscriber of GovStack's, who is asked by a portal too; started once."""
+    with at_work(tmp_path_factory.mktemp("rooms")) as found:
+        yield found

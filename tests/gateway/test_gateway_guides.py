@@ -7,26 +7,26 @@ from pathlib import Path
 
 import pytest
 from guide import commands, typed
-from pairs import instance, ready, start
+from pairs import Pair
+from rooms import Rooms, emptied
 
-from xroad_lite.testing import BIRTH, CIVIL, HEALTH
+from xroad_lite.testing import BIRTH, CIVIL
 
 
-def test_the_pages(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages(
+    in_rooms: tuple[Rooms, Pair], tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """First an event is subscribed, published, pulled, acknowledged; then a person asks of it."""
-    made = instance(tmp_path / "play")
+    rooms, two = in_rooms[0], emptied(in_rooms[1])
     (tmp_path / "birth.json").write_text(json.dumps({"eventType": "birth", "event": BIRTH}))
-    trackers = [{"service": "echo", "clients": [HEALTH]}]
-    node = made.node_folder(CIVIL)
-    with ready(start(made.node_folder(HEALTH)), start(node, trackers=trackers)) as (health, civil):
-        for name, value in {
-            "PUBLISHER": health.url,
-            "READER": civil.url,
-            "NODE": str(node),
-            "USAGE": f"{health.url}/r1/{CIVIL}/echo",
-        }.items():
-            monkeypatch.setenv(name, value)
-        walked = typed([*commands("govstack.md"), *commands("tracker.md")], tmp_path, program)
+    for name, value in {
+        "PUBLISHER": two.consumer.url,
+        "READER": two.provider.url,
+        "NODE": str(rooms.civil_folder),
+        "USAGE": f"{two.consumer.url}/r1/{CIVIL}/echo",
+    }.items():
+        monkeypatch.setenv(name, value)
+    walked = typed([*commands("govstack.md"), *commands("tracker.md")], tmp_path, program)
     assert json.loads(walked.first("subs/birth"))["state"] == "active"
     event = json.loads((tmp_path / "event.json").read_text())
     assert event["event"] == BIRTH
@@ -38,3 +38,4 @@ def test_the_pages(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatc
     assert json.loads(walked.first("heartbeat"))["status"] == "OK"
     assert "periodStart" in walked.first("usagePeriod")
     assert json.loads(walked.first("findUsage"))["usages"][0]["receiverCode"] == "CIVIL"
+    emptied(two)

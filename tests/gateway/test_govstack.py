@@ -8,102 +8,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import yaml
-from pairs import (
-    Pair,
-    Reply,
-    Running,
-    Seen,
-    Service,
-    gateway,
-    instance,
-    provider,
-    ready,
-    start,
-)
+from pairs import Pair, Reply, Seen, gateway, provider, ready
+from rooms import MEMBER, RETRY, ROOM, Rooms, by_civil, by_health, emptied
 from typer.testing import CliRunner
 
 from xroad_lite.cli import app
-from xroad_lite.stewardship import DevelopmentInstance
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH
-
-MEMBER = "/r1/DEMO/GOV/CIVIL"
-ROOM = f"{MEMBER}/health"
-RETRY = {"attempts": 3, "first": 0.01, "factor": 1.0}
-
-
-class Rooms:
-    """Health publishes births, the Civil Registry may have them; both gateways can be restarted."""
-
-    def __init__(self, folder: Path, service: Service) -> None:
-        self.made: DevelopmentInstance = instance(folder)
-        self.service = service
-        self.civil_folder = self.made.node_folder(CIVIL)
-        settings = yaml.safe_load((self.civil_folder / "node.yaml").read_text())
-        (self.civil_folder / "node.yaml").write_text(yaml.safe_dump({**settings, "retry": RETRY}))
-
-    def start_civil(self) -> Running:
-        """The Civil Registry's gateway, which may push births to the service."""
-        subscribers = [{"url": f"{self.service.url}/events", "types": ["health.birth"]}]
-        return start(self.civil_folder, subscribers=subscribers)
-
-    def start_health(self) -> Running:
-        """Health's gateway."""
-        return start(self.made.node_folder(HEALTH))
-
-
-@pytest.fixture(scope="module")
-def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
-    """The instance and the subscriber's service; nothing runs."""
-    with provider() as service:
-        yield Rooms(tmp_path_factory.mktemp("rooms"), service)
-
-
-@pytest.fixture(scope="module")
-def running(rooms: Rooms) -> Iterator[Pair]:
-    """Both gateways at work."""
-    with ready(rooms.start_health(), rooms.start_civil()) as (health, civil):
-        yield Pair(health, civil, rooms.service, rooms.made)
 
 
 @pytest.fixture
-def two(running: Pair) -> Iterator[Pair]:
+def two(in_rooms: tuple[Rooms, Pair]) -> Iterator[Pair]:
     """Both gateways, with no subscription and nothing to read."""
-    running.service.answer = lambda _: (200, [], b"")
-    running.service.seen.clear()
-    yield running
-    running.service.answer = lambda _: (200, [], b"")
-    for one in by_civil(running, "GET", "/api/v1/subs").json() or []:
-        if "eventType" in one:
-            drain(running, one["eventType"])
-            by_civil(running, "DELETE", f"/api/v1/subs/{one['eventType']}")
+    yield emptied(in_rooms[1])
+    emptied(in_rooms[1])
 
 
-def drain(two: Pair, event_type: str) -> None:
-    """Acknowledge whatever is left."""
-    changed = {"eventType": event_type, "delivery": "PULL"}
-    by_civil(two, "PATCH", f"/api/v1/subs/{event_type}", json=changed)
-    while (found := by_civil(two, "GET", f"/pull/v1/{event_type}")).status_code == 200:
-        by_civil(two, "DELETE", f"/pull/v1/{event_type}/{found.json()['id']}")
-
-
-def by(running: Running, client: str, method: str, path: str, **more: Any) -> httpx.Response:
-    """A request as a GovStack building block makes it."""
-    headers = {"X-GovStack-Client": client, **more.pop("headers", {})}
-    url = path if path.startswith("/r1/") else ROOM + path
-    return running.http.request(method, url, headers=headers, **more)
-
-
-def by_health(two: Pair, method: str, path: str, **more: Any) -> httpx.Response:
-    """A request of the publisher."""
-    return by(two.consumer, HEALTH, method, path, **more)
-
-
-def by_civil(two: Pair, method: str, path: str, **more: Any) -> httpx.Response:
-    """A request of the subscriber."""
-    return by(two.provider, CIVIL, method, path, **more)
+@pytest.fixture
+def rooms(in_rooms: tuple[Rooms, Pair]) -> Rooms:
+    """Where their nodes are."""
+    return in_rooms[0]
 
 
 def publish(two: Pair, event: dict[str, Any] = BIRTH) -> str:
@@ -295,8 +219,8 @@ def test_what_no_agreement_allows_is_proposed(two: Pair, rooms: Rooms) -> None:
     assert proposed["document"]["consumer"] == CIVIL
     said = told(rooms, "proposals")
     names = [f"{one['kind']}:{one['type']}" for one in said["proposals"]]
-    assert names == ["subscription:citizens.no-such-thing", "subscription:citizens.person"]
-    assert told(rooms, "proposals", names[0]) == proposed
+    assert {"subscription:citizens.no-such-thing", "subscription:citizens.person"} <= set(names)
+    assert told(rooms, "proposals", "subscription:citizens.no-such-thing") == proposed
     for event_type in ("person", "noSuchThing"):
         path = f"{MEMBER}/citizens/api/v1/subs/{event_type}"
         assert by_civil(two, "DELETE", path).status_code == 204

@@ -12,7 +12,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
-from pairs import Running, gateway, instance, provider
+from pairs import Pair, Running
+from rooms import Rooms, drained, emptied
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -39,17 +40,14 @@ ROOM = {
 }
 
 
-@pytest.fixture(scope="module", params=[HEALTH, CIVIL])
-def running(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A gateway of one subsystem: the publisher's, or the subscriber's with an address to push."""
+@pytest.fixture(params=[HEALTH, CIVIL])
+def asked(request: Any, in_rooms: tuple[Rooms, Pair]) -> Iterator[tuple[str, Running]]:
+    """The publisher's gateway, or the subscriber's, which has an address to push to."""
     if not DOCUMENT.exists():
         pytest.skip("GovStack's document is not beside this checkout (shared/data/govstack)")
-    made = instance(tmp_path_factory.mktemp("room"))
-    with (
-        provider() as service,
-        gateway(made.node_folder(request.param), subscribers=[{"url": service.url}]) as found,
-    ):
-        yield found
+    two = emptied(in_rooms[1])
+    yield request.param, two.consumer if request.param == HEALTH else two.provider
+    drained(two)
 
 
 def in_a_room(case: Any, client: str) -> None:
@@ -68,9 +66,9 @@ def in_a_room(case: Any, client: str) -> None:
             case.body["event"] = BIRTH
 
 
-def test_every_answer_is_documented(running: Running) -> None:
+def test_every_answer_is_documented(asked: tuple[str, Running]) -> None:
     """No server error, and nothing that GovStack's document does not say."""
-    client = next(iter(running.http.get("/health/ready").json()["nodes"]))
+    client, running = asked
     schema = schemathesis.openapi.from_path(DOCUMENT)
     tried = set()
     for found in schema.get_all_operations():

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from pairs import Pair, Service, instance, ready, start
+from pairs import Pair
+from rooms import Rooms, emptied
 
-from xroad_lite.testing import BIRTH, CIVIL, HEALTH, PURPOSE
+from xroad_lite.testing import BIRTH, PURPOSE
 
-PERSON = "B-2026-0001"
+PERSON = "B-2026-0007"
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def two(in_rooms: tuple[Rooms, Pair]) -> Pair:
     """Health is the portal; the Civil Registry has got two births of one person, one of another."""
-    made = instance(tmp_path_factory.mktemp("tracked"))
-    trackers = [
-        {"service": "echo", "clients": [HEALTH]},
-        {"service": "described", "clients": [HEALTH], "representation": True, "prefix": "EE"},
-        {"service": "öäå", "clients": [CIVIL]},
-    ]
-    started = start(made.node_folder(HEALTH)), start(made.node_folder(CIVIL), trackers=trackers)
-    with ready(*started) as (health, civil):
-        two = Pair(health, civil, Service(""), made)
-        for person in (PERSON, "B-2", PERSON):
-            published(two, person)
-        yield two
+    two = emptied(in_rooms[1])
+    for person in (PERSON, "B-2", PERSON):
+        published(two, person)
+    return two
 
 
 def published(two: Pair, person: str) -> None:
