@@ -63,6 +63,7 @@ chaos: $(VENV)/dev.stamp test-tools ## the long fault tests on real brokers, see
 soak: $(VENV)/dev.stamp ## 20,000 pairs of schemas, 500 worlds of meaning searched for a counterexample
 	@XROAD_LITE_SOAK_PAIRS=20000 $(BIN)/python -m pytest tests/schema/evolution/test_soundness.py tests/schema/evolution/test_avro_soundness.py $(ARGS)
 	@XROAD_LITE_SOAK_WORLDS=500 $(BIN)/python -m pytest -o timeout=1800 tests/semantics/test_oracle.py tests/semantics/test_foreign_files.py $(ARGS)
+	@XROAD_LITE_SOAK_HTTP=100 $(BIN)/python -m pytest -o timeout=1800 tests/gateway/test_openapi.py tests/gateway/test_govstack_document.py $(ARGS)
 
 lock: ## lock the requirement files again, with hashes, without any index's address
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip install --quiet pip-tools
