@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,19 @@ def two_agency_instance(
 ) -> DevelopmentInstance:
     """Build and publish the instance of ``two_agencies`` in a folder, under another name if given.
 
-    Its subsystems are then ``named(HEALTH, name)`` and ``named(CIVIL, name)``.
+    Its subsystems are then ``named(HEALTH, name)`` and ``named(CIVIL, name)``. A process builds the
+    same once and copies it: of one moment and name there is one instance, with one set of keys.
     """
+    return _built(now, transport, name)[1].copied(folder)
+
+
+@lru_cache(maxsize=8)
+def _built(
+    now: float, transport: str | None, name: str
+) -> tuple[tempfile.TemporaryDirectory[str], DevelopmentInstance]:
+    temporary = tempfile.TemporaryDirectory()
     options = {} if transport is None else {"transport": transport}
-    instance = DevelopmentInstance(folder, now=now, instance=name, **options)
+    instance = DevelopmentInstance(Path(temporary.name), now=now, instance=name, **options)
     health, civil = named(HEALTH, name), named(CIVIL, name)
     instance.add_bundled()
     instance.add_subsystem(health, title={"en": "Births", "es": "Nacimientos"})
@@ -115,7 +125,7 @@ def two_agency_instance(
         **law,
     )
     instance.publish(now)
-    return instance
+    return temporary, instance
 
 
 def named(subsystem: str, instance: str) -> str:

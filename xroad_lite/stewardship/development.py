@@ -6,9 +6,11 @@ real instance has, so they are a place to start from.
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 from pydantic import ValidationError
@@ -300,6 +302,16 @@ class DevelopmentInstance:
 
     def _key(self, name: str) -> Key:
         return self.keys.add(make_role_key(str(self.folder / "keys" / f"{name}.pem")))
+
+    def copied(self, folder: Path) -> Self:
+        """The same instance, with its keys, in another folder, where it goes its own way."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        made = copy.copy(self)
+        made.folder, made.source = folder, folder / "source"
+        made._members = copy.deepcopy(self._members)
+        made._identities = dict(self._identities)
+        made.keys = self.keys.copied()
+        return made
 
     def node_folder(self, subsystem: str) -> Path:
         """Where a subsystem's node lies."""

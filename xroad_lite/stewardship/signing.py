@@ -32,6 +32,10 @@ class RoleKeys:
     def __init__(self, signers: Iterable[Signer] = ()) -> None:
         self._signers = {one.public_key.keyid: one for one in signers}
 
+    def copied(self) -> RoleKeys:
+        """The same keys, to which others may be added apart."""
+        return RoleKeys(self._signers.values())
+
     @classmethod
     def open(cls, names: Sequence[str], passphrase: Secret = None) -> RoleKeys:
         """Open keys: PEM files, folders of them, ``pkcs11:`` addresses; ``KeysError`` if one fails.
