@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,11 +55,7 @@ def clock() -> Clock:
 @pytest.fixture
 def instance(built: DevelopmentInstance, tmp_path: Path) -> DevelopmentInstance:
     """A copy of the instance, which the test may change."""
-    folder = tmp_path / "instance"
-    shutil.copytree(built.folder, folder)
-    copied = copy.copy(built)
-    copied.folder, copied.source = folder, folder / "source"
-    return copied
+    return built.copied(tmp_path / "instance")
 
 
 @pytest.fixture

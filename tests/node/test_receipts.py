@@ -28,8 +28,9 @@ WELFARE = "DEMO/GOV/WELFARE/office"
 
 
 @pytest.fixture(scope="session")
-def built(built):
-    """The instance, its agreements asking for receipts."""
+def built(built, tmp_path_factory):
+    """A copy of the instance, its agreements asking for receipts."""
+    built = built.copied(tmp_path_factory.mktemp("receipted"))
     for name in ("births", "persons"):
         edit(built, name, receipt=True)
     built.publish(NOW - 1700)
