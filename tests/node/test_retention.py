@@ -20,8 +20,9 @@ BIRTHS = "https://demo.xroad-lite.example/agreements/births/1"
 
 
 @pytest.fixture(scope="session")
-def built(built):
-    """The instance, births with receipts and kept for two days, persons for one."""
+def built(built, tmp_path_factory):
+    """A copy of the instance, births with receipts and kept for two days, persons for one."""
+    built = built.copied(tmp_path_factory.mktemp("retained"))
     for name, changed in (
         ("births", {"receipt": True, "retention": "P2D"}),
         ("persons", {"retention": "P1D"}),
