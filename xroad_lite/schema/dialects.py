@@ -17,6 +17,8 @@ URIS = {
     7: "http://json-schema.org/draft-07/schema#",
 }
 _HOPS = 8
+_VALUES = ("enum", "const", "default", "examples")
+"""Keywords below which stand values, and no schemas."""
 
 
 def draft_of(document: Any, find: Callable[[str], Any], otherwise: int = 2020) -> int:
@@ -45,16 +47,14 @@ def _lists_items(document: Any) -> bool:
     pending = [document]
     while pending:
         value = pending.pop()
-        if isinstance(value, dict):
+        if isinstance(value, list):
+            pending.extend(value)
+        elif isinstance(value, dict):
             if isinstance(value.get("items"), list):
                 return True
             for name, inner in value.items():
-                if name not in ("enum", "const", "default", "examples"):
-                    pending.extend(
-                        inner.values()
-                        if name == "properties" and isinstance(inner, dict)
-                        else [inner]
-                    )
-        elif isinstance(value, list):
-            pending.extend(value)
+                if name == "properties" and isinstance(inner, dict):
+                    pending.extend(inner.values())
+                elif isinstance(inner, dict | list) and name not in _VALUES:
+                    pending.append(inner)
     return False

@@ -100,7 +100,7 @@ def contradictory(
         return True
     said = tuple(id(group) for group in found.groups), frozenset(found.names)
     known = possible.setdefault(said, (tuple(found.groups), set()))[1]
-    for name in found.present - (known - found.values.keys()):
+    for name in (found.present - known) | (found.present & found.values.keys()):
         if not found.is_possible(name):
             return True
         if name not in found.values:
