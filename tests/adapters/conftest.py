@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,16 +26,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentInstance:
 @pytest.fixture
 def instance(built: DevelopmentInstance, tmp_path: Path) -> DevelopmentInstance:
     """A copy of the instance, which the test may change."""
-    folder = tmp_path / "instance"
-    shutil.copytree(built.folder, folder)
-    copied = copy.copy(built)
-    copied.folder, copied.source = folder, folder / "source"
-    return copied
+    return built.copied(tmp_path / "instance")
 
 
-@pytest.fixture(scope="session")
-def nodes(built: DevelopmentInstance) -> Iterator[TwoAgencies]:
-    """Both nodes, open, by the clock on the wall: servers have no other."""
+@pytest.fixture(scope="module")
+def nodes(
+    built: DevelopmentInstance, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TwoAgencies]:
+    """Both nodes, open, by the clock on the wall: servers have no other.
+
+    Each module has its own: in whose terms a type is read stays with the node.
+    """
+    built = built.copied(tmp_path_factory.mktemp("nodes") / "instance")
     health = Node.open(built.node_folder(HEALTH))
     civil = Node.open(built.node_folder(CIVIL))
     yield TwoAgencies(built, health, civil, time.time)  # type: ignore[arg-type]
