@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from xroad_lite.errors import ConfigurationError, IdentifierError, RegistryError
+from xroad_lite.errors import IdentifierError
 from xroad_lite.identifiers import SubsystemId
-from xroad_lite.registry.documents import read_yaml
+from xroad_lite.node.settings_file import FileSettings, read_mapping
 
 FILE_NAME = "gateway.yaml"
 
@@ -110,53 +110,25 @@ class Limits(_Part):
     """How long a message that was read waits to be acknowledged."""
 
 
-class GatewaySettings(_Part):
+class GatewaySettings(FileSettings):
     """``gateway.yaml``. Paths are relative to the folder that it lies in."""
 
-    folder: Path
-    nodes: list[str] = ["."]
+    nodes: list[str] = Field(default=["."])
     """The folders of the nodes that it speaks for."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     tls: Tls | None = None
     open: bool = False
     """Whether whoever reaches the port speaks for the nodes: on loopback only."""
-    clients: list[Client] = []
+    clients: list[Client] = Field(default=[])
     tokens: str = "tokens.yaml"
-    providers: list[Provider] = []
-    subscribers: list[Subscriber] = []
-    trackers: list[Tracker] = []
+    providers: list[Provider] = Field(default=[])
+    subscribers: list[Subscriber] = Field(default=[])
+    trackers: list[Tracker] = Field(default=[])
     limits: Limits = Limits()
 
     @classmethod
     def read(cls, file: Path, **changed: Any) -> GatewaySettings:
         """Read ``gateway.yaml``, some of it ``changed``; ``ConfigurationError`` tells."""
-        try:
-            found = read_yaml(str(file), file.read_bytes())
-        except OSError as error:
-            raise ConfigurationError(
-                "config.missing",
-                f"cannot read {file}: {error.strerror}",
-                hint="leave --config out to run with the options alone",
-            ) from None
-        except RegistryError as error:
-            raise ConfigurationError("config.file", error.message) from None
-        if not isinstance(found, dict):
-            raise ConfigurationError("config.file", f"{file} is not a YAML mapping")
+        found = read_mapping(file, "leave --config out to run with the options alone")
         return cls.of(file.parent, found | changed, str(file))
-
-    @classmethod
-    def of(cls, folder: Path, values: dict[str, Any], origin: str = "options") -> GatewaySettings:
-        """Settings from a mapping; ``ConfigurationError`` names the field that is wrong."""
-        try:
-            return cls.model_validate({**values, "folder": folder})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(step) for step in first["loc"])
-            raise ConfigurationError(
-                "config.field", f"{origin}: {field}: {first['msg']} (got {first['input']!r:.80})"
-            ) from None
-
-    def path(self, name: str) -> Path:
-        """A path of these settings, made absolute."""
-        return self.folder / name

@@ -6,16 +6,16 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from xroad_lite.errors import ConfigurationError, RegistryError
+from xroad_lite.errors import ConfigurationError
 from xroad_lite.keys import Keyring, passphrase_from
 from xroad_lite.keys.passphrases import DEFAULT
+from xroad_lite.node.settings_file import FileSettings, read_mapping
 from xroad_lite.registry import RegistryClient
-from xroad_lite.registry.documents import read_yaml
 from xroad_lite.transports import MAX_BODY_BYTES
 
 FILE_NAME = "node.yaml"
@@ -59,15 +59,12 @@ class Witnesses(BaseModel):
     most: int = Field(default=8, ge=0)
 
 
-class Settings(BaseModel):
+class Settings(FileSettings):
     """The settings of a node. Paths are relative to the folder that ``node.yaml`` lies in.
 
     Each can be overridden by an environment variable, as ``XROAD_LITE_TRANSPORT``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    folder: Path
     subsystem: str
     key: str = "file:key.pem"
     certificates: str = "certificates.pem"
@@ -83,7 +80,7 @@ class Settings(BaseModel):
     """Its digest, as the lead agency makes it known."""
     mirror: str = "registry"
     """The folder where what is adopted of the registry is kept."""
-    instances: dict[str, list[str]] = {}
+    instances: dict[str, list[str]] = Field(default={})
     """Where the registries of trusted instances are fetched from, where not as declared."""
     transport: str
     log: str = "log.sqlite3"
@@ -106,18 +103,7 @@ class Settings(BaseModel):
     def read(cls, path: Path, environment: Mapping[str, str] | None = None) -> Settings:
         """Read ``node.yaml``, or the one in a folder; ``ConfigurationError`` says what is wrong."""
         file = path / FILE_NAME if path.is_dir() else path
-        try:
-            found = read_yaml(str(file), file.read_bytes())
-        except OSError as error:
-            raise ConfigurationError(
-                "config.missing",
-                f"cannot read {file}: {error.strerror}",
-                hint="make a project that runs with: xroad-lite init FOLDER",
-            ) from None
-        except RegistryError as error:
-            raise ConfigurationError("config.file", error.message) from None
-        if not isinstance(found, dict):
-            raise ConfigurationError("config.file", f"{file} is not a YAML mapping")
+        found = read_mapping(file, "make a project that runs with: xroad-lite init FOLDER")
         environment = os.environ if environment is None else environment
         overrides = {
             name: yaml.safe_load(environment[PREFIX + name.upper()])
@@ -125,22 +111,6 @@ class Settings(BaseModel):
             if name != "folder" and PREFIX + name.upper() in environment
         }
         return cls.of(file.parent, found | overrides, str(file))
-
-    @classmethod
-    def of(cls, folder: Path, values: dict[str, Any], origin: str = "settings") -> Settings:
-        """Settings from a mapping; ``ConfigurationError`` names the field that is wrong."""
-        try:
-            return cls.model_validate({**values, "folder": folder})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(step) for step in first["loc"])
-            raise ConfigurationError(
-                "config.field", f"{origin}: {field}: {first['msg']} (got {first['input']!r:.80})"
-            ) from None
-
-    def path(self, name: str) -> Path:
-        """A path of these settings, made absolute."""
-        return self.folder / name
 
     def passphrase_source(self) -> str | None:
         """Where the passphrase comes from, paths made absolute; None for the usual variable."""
