@@ -63,18 +63,21 @@ def bundle(leaves: list[bytes]) -> bytes:
 
 def read_bundle(data: bytes, width: int) -> list[bytes]:
     """The entries of a bundle; ``LogError`` unless there are exactly ``width`` and nothing else."""
-    leaves: list[bytes] = []
-    at = 0
-    while at < len(data) and len(leaves) < width:
-        length = int.from_bytes(data[at : at + 2], "big")
-        leaf = data[at + 2 : at + 2 + length]
-        if len(leaf) != length:
-            break
-        leaves.append(leaf)
-        at += 2 + length
-    if at != len(data) or len(leaves) != width:
+    leaves = prefixed(data, 2, width)
+    if leaves is None:
         raise LogError("log.bundle", f"a bundle of entries is broken: expected {width} entries")
     return leaves
+
+
+def prefixed(data: bytes, prefix: int, width: int) -> list[bytes] | None:
+    """``width`` pieces, each after its length in ``prefix`` bytes; None if it is anything else."""
+    found: list[bytes] = []
+    at = 0
+    while at < len(data) and len(found) < width:
+        start = at + prefix
+        at = start + int.from_bytes(data[at:start], "big")
+        found.append(data[start:at])
+    return found if at == len(data) and len(found) == width else None
 
 
 def verify(size: int, root: bytes, file: Callable[[str], bytes]) -> Iterator[tuple[int, bytes]]:

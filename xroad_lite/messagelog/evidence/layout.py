@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 
 from xroad_lite.errors import LogError
-from xroad_lite.messagelog.tiles import Tile
+from xroad_lite.messagelog.tiles import Tile, prefixed
 
 CHECKPOINT = "checkpoint"
 README = "README.md"
@@ -91,15 +91,7 @@ def write_pack(kept: Sequence[bytes]) -> bytes:
 
 def read_pack(path: str, data: bytes, width: int) -> list[bytes]:
     """What ``write_pack`` wrote; ``LogError`` unless there are exactly ``width``."""
-    found: list[bytes] = []
-    at = 0
-    while at < len(data) and len(found) < width:
-        length = int.from_bytes(data[at : at + 4], "big")
-        one = data[at + 4 : at + 4 + length]
-        if len(one) != length:
-            break
-        found.append(one)
-        at += 4 + length
-    if at != len(data) or len(found) != width:
+    found = prefixed(data, 4, width)
+    if found is None:
         raise LogError("log.bodies", f"{path} is broken: expected {width} bodies")
     return found
