@@ -180,6 +180,12 @@ TRICKS: dict[str, tuple[Callable[[Files], Files], str]] = {
         ),
         "document type",
     ),
+    "a reference is no text": (
+        lambda files: replaced(
+            files, MANIFEST, manifest_of(files).replace(b'URI="README.md"', b'URI="%FF"', 1)
+        ),
+        "percent-encoded",
+    ),
     "the bundle's manifest is another": (
         lambda files: replaced(
             files, "manifest.json", dict(files)["manifest.json"].replace(b"a small", b"a tiny")

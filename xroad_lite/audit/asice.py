@@ -202,15 +202,23 @@ def problems(container: Asice, manifest: Manifest) -> Iterator[tuple[str, str]]:
     except XRoadError as error:
         yield MANIFEST, error.message
         return
-    known = {one.path: bytes.fromhex(one.sha256) for one in manifest.files}
+    known = {one.path: one.sha256 for one in manifest.files}
     there = set(container.paths())
     for path in sorted(there - named.keys()):
         yield path, f"{MANIFEST} does not name it, so nobody signed it"
     for path, digest in sorted(named.items()):
         if path not in there:
             yield path, f"{MANIFEST} names it, and it is not there"
-        elif digest != (known.get(path) or hashlib.sha256(container.read(path)).digest()):
+        elif digest.hex() != (known.get(path) or _digest(container, path)):
             yield path, f"{MANIFEST} says another SHA-256 of it"
+
+
+def _digest(container: Asice, path: str) -> str | None:
+    """Of a file, in hexadecimal; None where it cannot be read, which no digest equals."""
+    try:
+        return hashlib.sha256(container.read(path)).hexdigest()
+    except LogError:
+        return None
 
 
 def _references(data: bytes) -> dict[str, bytes]:
@@ -240,15 +248,18 @@ def _references(data: bytes) -> dict[str, bytes]:
 def _reference(one: ElementTree.Element) -> tuple[str, bytes]:
     method = one.find(f"{{{_DSIG}}}DigestMethod")
     text = one.findtext(f"{{{_DSIG}}}DigestValue") or ""
-    path = unquote(one.get("URI") or "", errors="strict")
-    if one.tag != f"{{{_ASIC}}}DataObjectReference" or method is None or not path:
+    if one.tag != f"{{{_ASIC}}}DataObjectReference" or method is None:
         raise _no_manifest("expected DataObjectReferences alone")
+    try:
+        path = unquote(one.get("URI") or "", errors="strict")
+        digest = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise _no_manifest(
+            "a reference is not percent-encoded UTF-8 with a base64 digest"
+        ) from None
     if method.get("Algorithm") != _SHA256:
         raise _no_manifest(f"the digest of {path:.120} is not SHA-256")
-    try:
-        return path, base64.b64decode(text, validate=True)
-    except ValueError:
-        raise _no_manifest(f"the digest of {path:.120} is not base64") from None
+    return path, digest
 
 
 def _no_manifest(why: str) -> LogError:
