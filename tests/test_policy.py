@@ -135,12 +135,12 @@ def test_a_publication_goes_to_every_consumer(documents):
     """One per agreement in force; a consumer with two agreements gets it once."""
     found = snapshot(documents, "for-tax", consumer=TAX)
     unsent = PUBLISH._replace(recipient=None, purpose="")
-    assert find(found, unsent, None) == [
+    assert find(found, unsent, None).messages == [
         (CIVIL, f"{BASE}births/1", PURPOSE),
         (TAX, f"{BASE}for-tax/1", PURPOSE),
     ]
     twice = snapshot(documents, "more-births")
-    assert find(twice, unsent, None) == [(CIVIL, f"{BASE}births/1", PURPOSE)]
+    assert find(twice, unsent, None).messages == [(CIVIL, f"{BASE}births/1", PURPOSE)]
 
 
 def test_an_agreement_that_does_not_hold_is_passed_over(documents):
@@ -148,9 +148,9 @@ def test_an_agreement_that_does_not_hold_is_passed_over(documents):
     over = {"from": times.to_text(NOW - DAY), "until": times.to_text(NOW - 1)}
     unsent = PUBLISH._replace(recipient=None, purpose="")
     found = snapshot(documents, "for-tax", consumer=TAX, period=over)
-    assert find(found, unsent, None) == [(CIVIL, f"{BASE}births/1", PURPOSE)]
+    assert find(found, unsent, None).messages == [(CIVIL, f"{BASE}births/1", PURPOSE)]
     found = snapshot(documents, "for-tax", consumer=TAX, purposes=[OTHER])
-    assert find(found, unsent, OTHER) == [(TAX, f"{BASE}for-tax/1", OTHER)]
+    assert find(found, unsent, OTHER).messages == [(TAX, f"{BASE}for-tax/1", OTHER)]
 
 
 def test_a_purpose_is_left_out_only_where_there_is_one(documents):
@@ -161,13 +161,15 @@ def test_a_purpose_is_left_out_only_where_there_is_one(documents):
         find(found, unsent, None)
     assert caught.value.code == "policy.purpose"
     assert caught.value.hint
-    assert find(found, unsent, OTHER) == [(CIVIL, f"{BASE}births/1", OTHER)]
+    assert find(found, unsent, OTHER).messages == [(CIVIL, f"{BASE}births/1", OTHER)]
 
 
 def test_a_request_goes_to_the_one_it_names(documents):
     """And to nobody else, also where others offer the same."""
     found = snapshot(documents)
-    assert find(found, REQUEST._replace(purpose=""), None) == [(CIVIL, f"{BASE}persons/1", PURPOSE)]
+    assert find(found, REQUEST._replace(purpose=""), None).messages == [
+        (CIVIL, f"{BASE}persons/1", PURPOSE)
+    ]
     for recipient in (TAX, HEALTH, "DEMO/GOV/NOBODY/x", None):
         with pytest.raises(PolicyError) as caught:
             find(found, REQUEST._replace(recipient=recipient), None)
@@ -220,4 +222,21 @@ def test_two_agreements_for_two_purposes_want_a_choice(documents):
     with pytest.raises(PolicyError, match="no purpose was named") as caught:
         find(both, unsent, None)
     assert caught.value.code == "policy.purpose"
-    assert find(both, unsent, OTHER) == [(CIVIL, f"{BASE}births-too/1", OTHER)]
+    assert find(both, unsent, OTHER).messages == [(CIVIL, f"{BASE}births-too/1", OTHER)]
+
+
+def test_whom_a_publication_does_not_reach_is_named_with_the_rule(documents):
+    """One with several purposes and none named, one that ended; not who has another agreement."""
+    over = {"from": times.to_text(NOW - DAY), "until": times.to_text(NOW - 1)}
+    unsent = PUBLISH._replace(recipient=None, purpose="")
+    found = find(
+        snapshot(documents, "for-tax", consumer=TAX, purposes=[PURPOSE, OTHER]), unsent, None
+    )
+    (left_out,) = found.left_out
+    assert (left_out.recipient, left_out.agreement) == (TAX, f"{BASE}for-tax/1")
+    assert left_out.code == "policy.purpose"
+    (left_out,) = find(
+        snapshot(documents, "for-tax", consumer=TAX, period=over), unsent, None
+    ).left_out
+    assert left_out.code == "policy.not_in_force"
+    assert find(snapshot(documents, "more-births", period=over), unsent, None).left_out == ()

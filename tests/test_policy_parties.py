@@ -138,11 +138,11 @@ def test_a_publication_reaches_every_one_of_a_group(documents):
     """Sorted, each once, without the sender, the unregistered and the suspended."""
     unsent = births(HEALTH, None)._replace(purpose="")
     named = edited(documents, "agreements/births-1.yaml", consumer="group:all")
-    reached = [one for one, _, _ in find(snapshot(named), unsent, None)]
+    reached = [one for one, _, _ in find(snapshot(named), unsent, None).messages]
     assert reached == [CIVIL, TAX]
     value = yaml.safe_load(named["members/tax.yaml"]) | {"status": "suspended"}
     named = named | {"members/tax.yaml": yaml.safe_dump(value).encode()}
-    assert [one for one, _, _ in find(snapshot(named), unsent, None)] == [CIVIL]
+    assert [one for one, _, _ in find(snapshot(named), unsent, None).messages] == [CIVIL]
 
 
 def test_a_sender_finds_agreements_of_its_group(documents):
@@ -153,8 +153,10 @@ def test_a_sender_finds_agreements_of_its_group(documents):
     named = edited(named, "agreements/persons-1.yaml", consumer="group:offices")
     found = snapshot(named)
     unsent = births(TAX, None)._replace(purpose="")
-    assert find(found, unsent, None) == [(CIVIL, f"{BASE}births/1", PURPOSE)]
-    assert find(found, asks(WELFARE, CIVIL), None) == [(CIVIL, f"{BASE}persons/1", PURPOSE)]
+    assert find(found, unsent, None).messages == [(CIVIL, f"{BASE}births/1", PURPOSE)]
+    assert find(found, asks(WELFARE, CIVIL), None).messages == [
+        (CIVIL, f"{BASE}persons/1", PURPOSE)
+    ]
     with pytest.raises(PolicyError) as caught:
         find(found, asks(HEALTH, CIVIL), None)
     assert caught.value.code == "policy.parties"

@@ -299,6 +299,6 @@ def test_overlapping_agreements_are_all_told() -> None:
     books = Books()
     books.agree("also", purposes=[LEGAL])
     snapshot, movement = books.snapshot(), purpose("LegalCompliance")
-    assert find(snapshot, movement, movement.purpose) == [(CIVIL, f"{BASE}also/1", LEGAL)]
+    assert find(snapshot, movement, movement.purpose).messages == [(CIVIL, f"{BASE}also/1", LEGAL)]
     told = explain_all(snapshot, movement)
     assert [one.iri for one in told if one.allowed] == [f"{BASE}also/1", f"{BASE}births/1"]

@@ -48,7 +48,9 @@ def send(
         ends = time.monotonic() + wait
         opened.run(lambda: not opened.status()["outbox"]["waiting"] or time.monotonic() >= ends)
         waiting = opened.status()["outbox"]
-    result = {"event": event, "waiting": waiting["waiting"], "states": waiting["states"]}
+    left_out = [one._asdict() for one in event.left_out]
+    states = {"waiting": waiting["waiting"], "states": waiting["states"]}
+    result = {"event": event, "left_out": left_out, **states}
 
     def people() -> None:
         output.out.print(f"published {event}", highlight=False)

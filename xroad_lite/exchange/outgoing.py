@@ -69,6 +69,8 @@ class Ready:
     """Whether its recipient owes a receipt."""
     retention: str | None = None
     """How long the log keeps the body, as the agreement says; None for ever."""
+    left_out: tuple[policy.LeftOut, ...] = ()
+    """Who gets no message of this draft's, though an agreement names them."""
 
 
 def prepare(
@@ -114,7 +116,7 @@ def prepare(
         raise RefusedError(8, error.code, error.message, hint=error.hint) from None
     try:
         call = call_of(draft.type, draft.body, draft.recipient)
-        chosen = _agreements(draft, snapshot, me, now, call, trusted)
+        chosen, left_out = _agreements(draft, snapshot, me, now, call, trusted)
     except PolicyError as error:
         raise RefusedError(6, error.code, error.message, hint=error.hint) from None
     prefix = wire_prefix(version) if draft.confluent_prefix else b""
@@ -143,7 +145,8 @@ def prepare(
             closed = encrypted(body, values, agreement, [snapshot, *trusted.values()], now)
             body, values["datacommit"] = closed.body, closed.commitment
         attributes = {name: value for name, value in values.items() if value is not None}
-        ready.append(Ready(draft, recipient, body, attributes, *_afterwards(draft, agreement)))
+        afterwards = _afterwards(draft, agreement)
+        ready.append(Ready(draft, recipient, body, attributes, *afterwards, left_out))
     return ready
 
 
@@ -195,7 +198,7 @@ def _agreements(
     now: float,
     call: policy.Call | None,
     trusted: Mapping[str, Snapshot],
-) -> list[tuple[str | None, str, str]]:
+) -> policy.Found:
     """Recipient, agreement and purpose of each message that this draft becomes."""
     at = now if draft.answers_sealed is None else draft.answers_sealed
     movement = policy.Movement(
@@ -203,7 +206,7 @@ def _agreements(
     )
     if draft.agreement is not None:
         policy.decide_all(snapshot, draft.agreement, movement, trusted)
-        return [(draft.recipient, draft.agreement, draft.purpose or "")]
+        return policy.Found([(draft.recipient, draft.agreement, draft.purpose or "")])
     return policy.find(snapshot, movement, draft.purpose, trusted)
 
 

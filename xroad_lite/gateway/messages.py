@@ -101,7 +101,8 @@ class Messages:
         options["subject"] = request.headers.get("ce-subject")
         options["expires"] = _time(request, "ce-expirytime")
         event = await asyncio.wrap_future(node.desk.publish(type_, body, **options))
-        return _json({"id": event}, 202)
+        left_out = [one._asdict() for one in event.left_out]
+        return _json({"id": event, "left_out": left_out}, 202)
 
     async def _ask(self, request: Request) -> Response:
         node, type_ = self._node(request), _type(request)

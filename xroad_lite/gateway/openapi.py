@@ -236,11 +236,23 @@ _LOSSES: Schema = {
         "properties": {name: {"type": "string"} for name in ("path", "kind", "detail")},
     },
 }
+_LEFT_OUT: Schema = {
+    "type": "array",
+    "description": "Who does not get it though an agreement names them, and by which rule.",
+    "items": {
+        "type": "object",
+        "required": ["recipient", "agreement", "code", "message"],
+        "properties": {
+            "recipient": {"type": ["string", "null"]},
+            **{name: {"type": "string"} for name in ("agreement", "code", "message")},
+        },
+    },
+}
 _SCHEMAS: dict[str, Schema] = {
     "Accepted": {
         "type": "object",
-        "required": ["id"],
-        "properties": {"id": {"type": "string", "format": "uuid"}},
+        "required": ["id", "left_out"],
+        "properties": {"id": {"type": "string", "format": "uuid"}, "left_out": _LEFT_OUT},
     },
     "Message": {
         "type": "object",

@@ -22,6 +22,7 @@ from xroad_lite.messagelog import Incoming
 from xroad_lite.node.answers import read_answer, reply_draft
 from xroad_lite.node.effects import Effects, Writer
 from xroad_lite.node.handling import Dispatcher
+from xroad_lite.node.left_out import Published
 from xroad_lite.node.message import Message
 from xroad_lite.node.receiving import Receiver
 from xroad_lite.node.terms import Terms
@@ -93,10 +94,10 @@ class Desk:
 
     # from any thread
 
-    def publish(self, type: str, body: Any, **options: Any) -> Future[str]:
+    def publish(self, type: str, body: Any, **options: Any) -> Future[Published]:
         """Publish one event; see ``Effects.publish``."""
 
-        def work(_: float) -> str:
+        def work(_: float) -> Published:
             effects = Effects(self._writer)
             event = effects.publish(type, body, **options)
             effects.write()

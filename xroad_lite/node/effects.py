@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from xroad_lite.exchange import Draft, Ready
 from xroad_lite.messagelog import Store
+from xroad_lite.node.left_out import Published
 
 
 class Writer(Protocol):
@@ -58,13 +59,14 @@ class Effects:
         represented_party: str | None = None,
         traceparent: str | None = None,
         confluent_prefix: bool = False,
-    ) -> str:
+    ) -> Published:
         """Publish to every subsystem that an agreement in force lets have it.
 
         ``body`` is a value valid under the newest schema of ``type``; ``subject`` says whose order
         it belongs to, and is sealed as a pseudonym where the schema says that it names a person;
         ``purpose`` may be left out where the agreement has one; ``confluent_prefix`` puts 0x00 and
-        the schema's number before the body, for subscribers that ask for it. Gives the event's id.
+        the schema's number before the body, for subscribers that ask for it. Gives the event's id,
+        a text whose ``left_out`` says whom policy keeps from it though an agreement names them.
         ``RefusedError`` says which check every receiver would refuse it by. The other keywords are
         X-Road's and W3C's attributes of the same names.
         """
@@ -82,7 +84,7 @@ class Effects:
             traceparent=traceparent,
             confluent_prefix=confluent_prefix,
         )
-        return self.add(draft)
+        return Published.of(self._gather(draft))
 
     def sql(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run SQL on the adapter's own tables in the node's store, in the same transaction.
@@ -96,9 +98,12 @@ class Effects:
 
     def add(self, draft: Draft) -> str:
         """Check a draft now and keep it for the commit; gives its event id."""
+        return self._gather(draft).attributes["id"]
+
+    def _gather(self, draft: Draft) -> Ready:
         ready = self._writer.prepare(draft)
         self._gathered.append(ready)
-        return ready[0].attributes["id"]
+        return ready[0]
 
     def write(self) -> list[int]:
         """Seal, log and queue what was gathered, inside the open transaction."""

@@ -9,6 +9,7 @@ from typing import Any
 from xroad_lite.envelope import Attributes
 from xroad_lite.exchange import Judgement
 from xroad_lite.node.effects import Effects
+from xroad_lite.node.left_out import Published
 from xroad_lite.semantics import Loss
 
 
@@ -56,7 +57,7 @@ class Message:
         """What it may be used for."""
         return self.attributes.purpose
 
-    def publish(self, type: str, body: Any, **options: Any) -> str:
+    def publish(self, type: str, body: Any, **options: Any) -> Published:
         """Publish together with the handling of this message; see ``Effects.publish``."""
         return self._reachable().publish(type, body, **options)
 

@@ -40,6 +40,7 @@ from xroad_lite.node.effects import Effects
 from xroad_lite.node.encryption_keys import EncryptionKeys
 from xroad_lite.node.evidence import Evidence
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription
+from xroad_lite.node.left_out import LeftOutTalk, Published
 from xroad_lite.node.lock import take_lock, until_free
 from xroad_lite.node.message import Message
 from xroad_lite.node.receipts import are_due
@@ -152,6 +153,7 @@ class Node:
         self._refreshed = self._purged = self._clock()
         self._said = 0.0
         self._complaint: str | None = None
+        self._left_out = LeftOutTalk(self._talk)
         self._listening: set[str] = set()
         self._listened_for: Snapshot | None = None
         """For whose agreements it was made sure that receipts can come."""
@@ -245,7 +247,7 @@ class Node:
 
         return decorate
 
-    def publish(self, type: str, body: Any, **options: Any) -> str:
+    def publish(self, type: str, body: Any, **options: Any) -> Published:
         """Publish one event, durable when this returns; see ``Effects.publish``."""
         with self.transaction() as effects:
             return effects.publish(type, body, **options)
@@ -374,6 +376,12 @@ class Node:
         """The registry as this node knows it now."""
         return self._registry.current
 
+    def snapshot_of(self, instance: str) -> Snapshot | None:
+        """The newest known snapshot of this instance, or of another that is trusted."""
+        current = self.snapshot
+        own = instance == current.instance.instance
+        return current if own else self._registry.trusted_now.get(instance)
+
     def status(self) -> dict[str, Any]:
         """What waits where, for people and monitoring."""
         return {
@@ -424,6 +432,7 @@ class Node:
         )
         check_own(known.current, self._me, self._sender.signer.chain, now)
         self._sender.check(ready)
+        self._left_out.say(ready)
         return ready
 
     def write(self, ready: Sequence[Ready]) -> list[int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xroad_lite.envelope import RECEIPT_TYPE
 from xroad_lite.policy.deciding import Step, decide, explain
-from xroad_lite.policy.finding import decide_all, find, projection
+from xroad_lite.policy.finding import Found, LeftOut, decide_all, find, projection
 from xroad_lite.policy.near import Explained, explain_all, operation_of
 from xroad_lite.policy.rules import ERROR_TYPE, PUBLISH, RECEIPT, REPLY, REQUEST, Call, Movement
 from xroad_lite.policy.rules import endpoint_of as endpoint_of
@@ -21,6 +21,8 @@ __all__ = [
     "REQUEST",
     "Call",
     "Explained",
+    "Found",
+    "LeftOut",
     "Movement",
     "Step",
     "decide",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from xroad_lite import strict_json
 from xroad_lite.errors import PolicyError
@@ -15,24 +16,45 @@ from xroad_lite.registry import Agreement, Snapshot
 from xroad_lite.registry.trusted import instance_of
 
 
+class LeftOut(NamedTuple):
+    """Somebody whom an agreement names for a publication, and the rule that keeps it from there."""
+
+    recipient: str | None
+    """None stands for everybody."""
+    agreement: str
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.recipient or 'everybody'} ({self.code}: {self.message})"
+
+
+class Found(NamedTuple):
+    """What a movement becomes, and who gets none of it."""
+
+    messages: list[tuple[str | None, str, str]]
+    """Recipient, agreement IRI and purpose of each."""
+    left_out: tuple[LeftOut, ...] = ()
+
+
 def find(
     snapshot: Snapshot,
     movement: Movement,
     purpose: str | None,
     trusted: Mapping[str, Snapshot] | None = None,
-) -> list[tuple[str | None, str, str]]:
-    """Recipient, agreement IRI and purpose, one each, under which a movement would be allowed.
+) -> Found:
+    """Under which agreements a movement would be allowed, and whom others of them leave out.
 
     For a publication all consumers, of a group every one; for a request the one provider that the
     movement names. A purpose may be left out where an agreement has only one. ``trusted`` are the
     newest snapshots of other instances, which decide for their own. ``PolicyError`` when nothing
-    allows it, or when an agreement has several purposes and none was named.
+    allows it, or when agreements allow it for several purposes and none was named.
     """
     trusted = trusted or {}
     operation, provider = movement.operation, movement.sender
     if operation == REQUEST:
         provider = movement.recipient or ""
-    refusals: list[PolicyError] = []
+    refusals: list[tuple[str | None, str, PolicyError]] = []
     found: dict[str | None, tuple[str | None, str, str]] = {}
     agreements = snapshot.agreements_for(operation, provider, movement.type)
     for agreement in _near(snapshot, agreements, movement):
@@ -42,7 +64,7 @@ def find(
                 chosen = purpose or _only_purpose(agreement)
                 decide_all(snapshot, iri, _with(movement, recipient, chosen), trusted)
             except PolicyError as error:
-                refusals.append(error)
+                refusals.append((recipient, iri, error))
             else:
                 first = found.setdefault(recipient, (recipient, iri, chosen))
                 if first[2] != chosen:
@@ -53,9 +75,9 @@ def find(
                         hint="say which with purpose=",
                     )
     if found:
-        return list(found.values())
+        return Found(list(found.values()), _left_out(refusals, found))
     if refusals:
-        raise refusals[0]
+        raise refusals[0][2]
     towards = f" to {movement.recipient}" if movement.recipient else ""
     raise PolicyError(
         "policy.no_agreement",
@@ -97,6 +119,16 @@ def _near(snapshot: Snapshot, agreements: list[Agreement], movement: Movement) -
     stands_for, sender = snapshot.parties.stands_for, movement.sender
     mine = [one for one in agreements if one.consumer and stands_for(one.consumer, sender)]
     return mine or agreements[:1]
+
+
+def _left_out(
+    refusals: Sequence[tuple[str | None, str, PolicyError]], reached: Collection[str | None]
+) -> tuple[LeftOut, ...]:
+    """Those whom no other agreement reaches, each by the agreement that was asked last."""
+    last = {recipient: (iri, why) for recipient, iri, why in refusals if recipient not in reached}
+    return tuple(
+        LeftOut(recipient, iri, why.code, why.message) for recipient, (iri, why) in last.items()
+    )
 
 
 def _recipients(
