@@ -6,9 +6,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import settings
 from hypothesis.internal.conjecture import engine
 from quick_cli import quick_program
@@ -30,6 +32,9 @@ settings.register_profile(
 settings.load_profile("project")
 if not SOAK:
     engine.MAX_SHRINKING_SECONDS = 20  # five minutes by default, for which there is no setting
+
+# What a program's commands are is found out once, not by each command that a test types.
+typer.testing._get_command = cache(typer.testing._get_command)
 
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
