@@ -17,7 +17,7 @@ from two_instances import (
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import read_certificate
 from xroad_lite.node.receiving import MAX_STRANGERS
-from xroad_lite.registry import RegistryFolder
+from xroad_lite.registry import RegistryFolder, client
 from xroad_lite.stewardship import DevelopmentInstance
 from xroad_lite.testing import BIRTH, HEALTH, PURPOSE, Tamperer, named
 
@@ -222,3 +222,55 @@ def test_strangers_cannot_fill_the_inbox_of_what_waits(two, peruvian, honest):
     two.node(LEFT_HEALTH).publish("health.birth", BIRTH)
     two.settle()
     assert verdicts(civil)[-1] == ("accepted", None)
+
+
+def allow(two, bytes_more):
+    """Let CL's hospitals take so many bytes more than PE's snapshot has; gives the limit."""
+    now = RegistryFolder(two.right.folder / "registry").newest()
+    limit = sum(map(len, now.files.values())) + bytes_more
+    file = two.left.node_folder(LEFT_HEALTH) / "node.yaml"
+    settings = yaml.safe_load(file.read_text()) | {"instance_bytes": limit}
+    file.write_text(yaml.safe_dump(settings))
+    return limit
+
+
+def words(number, size=400_000):
+    """A vocabulary of a size, as no other is."""
+    return {f"vocabularies/large{number}.ttl": f"# {number}".encode().ljust(size)}
+
+
+def test_a_registry_beyond_its_bytes_is_not_taken(two):
+    """Refused by the lengths that it tells, before a document is read; what is known stays."""
+    allow(two, 1_500_000)
+    health = two.node(LEFT_HEALTH)
+    before = health.status()["trusted"]["PE"]["registry"]
+    large = words(1) | words(2) | words(3) | words(4)
+    two.clock.turn(1)
+    publish_unchecked(two.right, large, two.clock())
+    two.clock.turn(10)
+    health.step()
+    trusted = health.status()["trusted"]["PE"]
+    assert trusted["registry"] == before
+    assert "registry.too_large" in trusted["registry_problem"]
+    mirror = next((two.left.node_folder(LEFT_HEALTH) / "registry-trusted").glob("PE-*"))
+    assert not list(mirror.glob("targets/vocabularies/*large*"))
+    health.publish("health.birth", BIRTH)
+
+
+def test_a_registry_that_changes_all_the_time_fills_no_disk(two, monkeypatch):
+    """Each snapshot is within the limit, and what the mirror keeps of all has one, too."""
+    monkeypatch.setattr(client, "_MIRRORED", 2)
+    limit = allow(two, 4_500_000)
+    health = two.node(LEFT_HEALTH)
+    mirror = next((two.left.node_folder(LEFT_HEALTH) / "registry-trusted").glob("PE-*"))
+    for number in range(2 * limit // 4_000_000 + 1):
+        two.clock.turn(1)
+        changed = {f"vocabularies/large{number - 1}.ttl": None} | words(number, 4_000_000)
+        publish_unchecked(two.right, changed, two.clock())
+        two.clock.turn(10)
+        health.step()
+        problem = health.status()["trusted"]["PE"]["registry_problem"]
+        if problem:
+            break
+    assert "registry.mirror_full" in problem
+    assert sum(one.stat().st_size for one in mirror.rglob("*") if one.is_file()) < 2.1 * limit

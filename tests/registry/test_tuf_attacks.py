@@ -129,6 +129,18 @@ def test_endless_data(world):
     assert world.refused(NOW + 300) == "registry.endless_data"
 
 
+def test_an_endless_past(world):
+    """Who may sign snapshots makes very many: of another's registry they are not all followed."""
+    for number in range(5):
+        world.publish(NOW + 200 + number)
+    head, read = world.client.mirror.head(), RegistryFolder(world.registry).read
+    newest = RegistryFolder(world.registry).head()
+    assert History(newest, read, most=newest.version).find(head.name)
+    with pytest.raises(RegistryError) as caught:
+        History(newest, read, most=2).find(head.name)
+    assert caught.value.code == "registry.too_many"
+
+
 def test_extraneous_dependencies(world):
     """A steward's key signs for its own domain: what it adds elsewhere stops that domain alone."""
     repository = CarelessRepository(RegistryFolder(world.registry), world.keys, now=NOW + 200)

@@ -184,6 +184,7 @@ def trusted_client(settings: Settings, one: TrustedInstance, root: bytes) -> Reg
         trusted_mirror(settings, one.instance, root),
         root,
         base=settings.folder,
+        most=settings.instance_bytes,
     )
 
 

@@ -16,6 +16,7 @@ from xroad_lite.keys import Keyring, passphrase_from
 from xroad_lite.keys.passphrases import DEFAULT
 from xroad_lite.node.settings_file import FileSettings, read_mapping
 from xroad_lite.registry import RegistryClient
+from xroad_lite.registry.trusted import MAX_TRUSTED_BYTES
 from xroad_lite.transports import MAX_BODY_BYTES
 
 FILE_NAME = "node.yaml"
@@ -82,6 +83,8 @@ class Settings(FileSettings):
     """The folder where what is adopted of the registry is kept."""
     instances: dict[str, list[str]] = Field(default={})
     """Where the registries of trusted instances are fetched from, where not as declared."""
+    instance_bytes: Annotated[int, Field(ge=1_048_576)] = MAX_TRUSTED_BYTES
+    """Of one snapshot of a trusted instance's registry; its mirror may hold eight times that."""
     transport: str
     log: str = "log.sqlite3"
     log_key: str = "file:log-key.pem"

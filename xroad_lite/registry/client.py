@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 _CLIENT = "client"
 """The folder, inside the mirror, that TUF's client has to itself."""
+_MIRRORED = 8
+"""A mirror of another's may hold so many times what one snapshot may: earlier ones are kept."""
+_EARLIER = 20_000
+"""So many snapshots of another's are followed back: one an hour for two years."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +54,8 @@ class RegistryClient:
     """One node's way to the registry; one thread at a time.
 
     ``origins`` are asked in turn until one has a good state. ``anchor`` is the trusted root.
+    ``most`` is for the registry of somebody else: it bounds the bytes of a snapshot, and the
+    mirror's by eight times that.
     """
 
     def __init__(
@@ -60,12 +66,17 @@ class RegistryClient:
         *,
         base: Path,
         seconds: float = 60,
+        most: int | None = None,
     ) -> None:
         self.mirror = RegistryFolder(mirror, anchor)
         self._addresses = origins
         self._base = base
         self._seconds = seconds
         self._anchor = anchor
+        self._most = most
+        self._earlier = None if most is None else _EARLIER
+        self._held: int | None = None
+        """Bytes in the mirror, once they were counted."""
         self._refused: tuple[str, XRoadError] | None = None
 
     @cached_property
@@ -109,7 +120,9 @@ class RegistryClient:
             own = self.mirror.path / _CLIENT
             if own.is_dir():
                 shutil.copytree(own, Path(folder) / _CLIENT, symlinks=True)
-            beside = RegistryClient(self._addresses, Path(folder), self._anchor, base=self._base)
+            beside = RegistryClient(
+                self._addresses, Path(folder), self._anchor, base=self._base, most=self._most
+            )
             return beside.update(now, present)
 
     def newest(self, now: float) -> Snapshot:
@@ -134,13 +147,13 @@ class RegistryClient:
 
     def published(self, state: State, since: State) -> dict[int, float]:
         """When each snapshot after one and up to the other was published, by version."""
-        history = History(state.head, self.read)
+        history = History(state.head, self.read, self._earlier)
         history.find(since.head.name)
         return history.published()
 
     def find(self, name: str, present: State, since: float) -> tuple[Snapshot | None, History]:
         """An earlier snapshot that was the newest at ``since`` or later, and the way back to it."""
-        history = History(present.head, self.read)
+        history = History(present.head, self.read, self._earlier)
         head = history.find(name, since)
         return (None if head is None else self._load(head, present)), history
 
@@ -163,9 +176,26 @@ class RegistryClient:
             except RegistryError as error:
                 problem = error
             else:
+                self._make_room(len(data))
                 self.mirror.write(path, data, durable=False)
                 return data
         raise problem
+
+    def _make_room(self, size: int) -> None:
+        """Count what the mirror will hold; ``registry.mirror_full`` beyond what it may."""
+        if self._most is None:
+            return
+        if self._held is None:
+            files = (one.stat() for one in self.mirror.path.rglob("*") if one.is_file())
+            self._held = sum(one.st_size for one in files)
+        if self._held + size > self._most * _MIRRORED:
+            raise RegistryError(
+                "registry.mirror_full",
+                f"{self.mirror.path} holds {self._held} bytes of the registry: at most "
+                f"{self._most * _MIRRORED} are kept",
+                hint="if that much is right, raise instance_bytes in node.yaml",
+            )
+        self._held += size
 
     def _update_from(self, origin: Origin, now: float, present: State | None) -> State:
         timestamp, head, fresh_until = self._ask(origin, now)
@@ -218,7 +248,7 @@ class RegistryClient:
             raise RegistryError(
                 "registry.rollback", f"got snapshot {head.version} after {present.version}"
             )
-        if History(head, self.read).find(present.name) is None:
+        if History(head, self.read, self._earlier).find(present.name) is None:
             raise RegistryError(
                 "registry.forked",
                 f"snapshot {head.version} does not follow {present.name}, which was adopted here",
@@ -234,7 +264,7 @@ class RegistryClient:
             data = known.get(sha256) if sha256 is not None else None
             return self.read(path, limit, sha256) if data is None else data
 
-        return load_snapshot(head, Roots(self._anchor, self.read), read, like)
+        return load_snapshot(head, Roots(self._anchor, self.read), read, like, self._most)
 
 
 def newest_root(address: str) -> tuple[bytes, int]:

@@ -33,6 +33,8 @@ _ROLE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[1-9][0-9]{0,9}:[A-Za-z0-9_-]{43}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_ROOTS = 1024
+_METADATA_SHARE = 8
+"""One of so many bytes may be metadata: read, they take far more memory than documents."""
 
 Read = Callable[[str, int, str | None], bytes]
 """Path in the repository, most bytes, SHA-256 (hex) if known: the bytes, length and digest checked.
@@ -153,8 +155,10 @@ class History:
     So nobody who has a key of that time, or stole one, can add to the past.
     """
 
-    def __init__(self, newest: Head, read: Read) -> None:
+    def __init__(self, newest: Head, read: Read, most: int | None = None) -> None:
+        """``most`` earlier ones are read, then it is ``registry.too_many``."""
         self._newest = self._oldest = newest
+        self._most = most
         self._heads = {newest.version: newest}
         self._read = read
 
@@ -178,6 +182,11 @@ class History:
         previous = self._oldest.previous
         if previous is None:
             return False
+        if self._most is not None and len(self._heads) > self._most:
+            raise RegistryError(
+                "registry.too_many",
+                f"more than {self._most} snapshots before {self._newest.version} are not followed",
+            )
         sha256 = digest_of(previous)
         head = Head.read(self._read(archive_path(sha256), MAX_METADATA_BYTES, sha256))
         if head.name != previous or head.version != self._oldest.version - 1:
@@ -189,13 +198,20 @@ class History:
         return True
 
 
-def load_snapshot(head: Head, roots: Roots, read: Read, like: Snapshot | None = None) -> Snapshot:
+def load_snapshot(
+    head: Head, roots: Roots, read: Read, like: Snapshot | None = None, most: int | None = None
+) -> Snapshot:
     """Verify every role and file that ``head`` binds, and give the snapshot.
 
     What is the same in ``like`` is not parsed anew. It must be of the same registry.
+    ``registry.too_large`` when all together would have more than ``most`` bytes: lengths are told
+    before anything is read.
     A domain's role that is not signed as delegated, or claims another's files, stops that domain
     alone: the snapshot says so in ``edition.roles``. Anything else raises ``RegistryError``.
     """
+    metadata = sum(one.length or 0 for one in head.metadata.signed.meta.values())
+    if most is not None:
+        _check_total(head, metadata, most // _METADATA_SHARE, "metadata")
     root_data, root = roots.get(head.root)
     if head.get("root", read) != root_data:
         raise MetadataError("registry.metadata", f"snapshot {head.version} names another root")
@@ -219,6 +235,9 @@ def load_snapshot(head: Head, roots: Roots, read: Read, like: Snapshot | None = 
             expires = min(expires, ends)
     if len(files) > MAX_FILES:
         raise RegistryError("registry.too_large", f"{len(files)} files: at most {MAX_FILES}")
+    if most is not None:
+        listed = sum(one.length for one in files.values())
+        _check_total(head, metadata + listed, most, "metadata and documents")
     documents = {path: read_target(one, read) for path, one in files.items()}
     edition = Edition(
         version=head.version,
@@ -230,6 +249,15 @@ def load_snapshot(head: Head, roots: Roots, read: Read, like: Snapshot | None = 
         roles=tuple(roles),
     )
     return Snapshot(edition, documents, like)
+
+
+def _check_total(head: Head, size: int, most: int, what: str) -> None:
+    if size > most:
+        raise RegistryError(
+            "registry.too_large",
+            f"snapshot {head.version} has {size} bytes of {what}: at most {most} are taken",
+            hint="if that much is right, raise instance_bytes in node.yaml",
+        )
 
 
 def read_target(target: TargetFile, read: Read) -> bytes:

@@ -15,6 +15,8 @@ from xroad_lite.registry.documents import read_document
 from xroad_lite.registry.models import Document, Texts
 
 FOLDER: Final = "trusted/"
+MAX_TRUSTED_BYTES = 256 * 1_048_576
+"""Of one snapshot of another instance's registry, unless a node says otherwise."""
 
 
 class TrustedInstance(Document):

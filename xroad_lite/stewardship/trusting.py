@@ -19,7 +19,7 @@ from xroad_lite.registry import RegistryClient, Snapshot, State
 from xroad_lite.registry.documents import read_document
 from xroad_lite.registry.models import Instance
 from xroad_lite.registry.source import read_source
-from xroad_lite.registry.trusted import FOLDER, TrustedInstance, read_trusted
+from xroad_lite.registry.trusted import FOLDER, MAX_TRUSTED_BYTES, TrustedInstance, read_trusted
 
 _INSTANCE = "instance.yaml"
 
@@ -90,7 +90,8 @@ def distrust(source: Path, instance: str) -> Trusted:
 def look(addresses: Sequence[str], root: bytes, *, now: float, base: Path = Path()) -> State:
     """The newest state of a registry that is believed from ``root`` on; nothing is kept of it."""
     with tempfile.TemporaryDirectory() as folder:
-        return RegistryClient(addresses, Path(folder), root, base=base).update(now, None)
+        client = RegistryClient(addresses, Path(folder), root, base=base, most=MAX_TRUSTED_BYTES)
+        return client.update(now, None)
 
 
 def trusted_snapshots(
