@@ -23,6 +23,7 @@ from xroad_lite.errors import ConfigurationError
 from xroad_lite.gateway.tokens import TokenFile
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH
 
+LEAD = "DEMO/GOV/LEAD/office"
 BIRTHS = "/api/v1/messages/health.birth"
 
 
@@ -62,7 +63,10 @@ def command(folder: Path, *words: str) -> tuple[int, dict[str, Any]]:
 
 @dataclass
 class Closed:
-    """Welfare's gateway with TLS: two systems' certificates, one of them for it, and tokens."""
+    """Welfare's gateway with TLS: two systems' certificates, one of them for it, and tokens.
+
+    It has a node of the lead agency's too, for which nobody of them speaks.
+    """
 
     running: Running
     folder: Path
@@ -86,6 +90,7 @@ def closed(running: Pair) -> Iterator[Closed]:
         self_signed(folder, name)
     settings: dict[str, Any] = {
         "open": False,
+        "nodes": [".", "../lead"],
         "tls": {"certificate": "server.pem", "key": "server.key"},
         "clients": [{"certificate": "system.pem", "subsystem": WELFARE}],
     }
@@ -110,15 +115,16 @@ def test_a_certificate_speaks_for_its_subsystem(closed: Closed) -> None:
     assert answer.status_code == 200
     answer = closed.ask(f"/r1/{CIVIL}/echo", "system", **{"X-Road-Client": WELFARE})
     assert answer.json()["type"] == "server.serverproxy.access_denied"  # no agreement lets it
-    answer = closed.ask(f"/r1/{CIVIL}/echo", "system", **{"X-Road-Client": HEALTH})
-    assert answer.json()["type"] == "server.clientproxy.ssl_authentication_failed"
+    for other, code in ((LEAD, "ssl_authentication_failed"), (HEALTH, "unknown_member")):
+        answer = closed.ask(f"/r1/{CIVIL}/echo", "system", **{"X-Road-Client": other})
+        assert answer.json()["type"] == f"server.clientproxy.{code}"
     with pytest.raises(httpx.HTTPError):  # TLS refuses it already
         closed.ask(BIRTHS, "stranger")
 
 
 def test_a_token_from_birth_to_end(closed: Closed) -> None:
     """Made, shown once, used, listed and revoked, while the gateway runs."""
-    status, made = command(closed.folder, "new", "frontend")
+    status, made = command(closed.folder, "new", "frontend", "--subsystem", WELFARE)
     assert status == 0
     shown = {"Authorization": f"Bearer {made['token']}"}
     assert closed.ask("/api/v1/messages/x.y", **shown).status_code == 403
@@ -128,7 +134,8 @@ def test_a_token_from_birth_to_end(closed: Closed) -> None:
     status, listed = command(closed.folder, "list")
     assert [(one["name"], one["subsystem"]) for one in listed["tokens"]] == [("frontend", WELFARE)]
     assert "token" not in listed["tokens"][0]
-    assert command(closed.folder, "new", "frontend")[1]["error"]["code"] == "config.token"
+    again = command(closed.folder, "new", "frontend", "--subsystem", WELFARE)[1]
+    assert again["error"]["code"] == "config.token"
     assert command(closed.folder, "revoke", "frontend")[0] == 0
     answer = closed.ask("/api/v1/messages/x.y", **shown)
     assert (answer.status_code, answer.json()["code"]) == (401, "http.unknown_caller")

@@ -18,6 +18,8 @@ from uuid import UUID, uuid4
 import pytest
 from pairs import WELFARE, Pair
 
+from xroad_lite.encryption import is_pseudonym
+from xroad_lite.messagelog import Store, entries
 from xroad_lite.testing import CIVIL, HEALTH
 
 UUID_TEXT = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -63,11 +65,11 @@ def test_a_client_that_is_no_identifier_fails(two: Pair, client: str) -> None:
     assert fault(answer)["type"].startswith("server.clientproxy.")
 
 
-def test_a_client_of_another_is_refused(two: Pair) -> None:
-    """Who calls here speaks for the subsystems that have a node here, and for no other."""
-    for other in (WELFARE, CIVIL, "DEMO/GOV/NOBODY/x"):
+def test_a_client_that_has_no_node_here_is_unknown(two: Pair) -> None:
+    """Whether it is registered elsewhere or nowhere."""
+    for other in (WELFARE, CIVIL, "DEMO/GOV/NOBODY/x", "DEMO/GOV/NOBODY"):
         answer = two.call("echo", headers={"X-Road-Client": other})
-        assert fault(answer)["type"] == "server.clientproxy.ssl_authentication_failed"
+        assert fault(answer)["type"] == "server.clientproxy.unknown_member"
     assert two.service.seen == []
 
 
@@ -120,6 +122,37 @@ def test_a_query_id_is_made(two: Pair) -> None:
     answer = two.call("echo")
     assert re.fullmatch(f"DEMO-{UUID_TEXT}", answer.headers["x-road-id"])
     assert two.service.seen[-1].header("x-road-id") == answer.headers["x-road-id"]
+
+
+def test_identifiers_are_told_in_one_form(two: Pair) -> None:
+    """However they were encoded when they were sent."""
+    sent = {"X-Road-Client": HEALTH.replace("births", "b%69rths")}
+    answer = two.call(f"/r1/{CIVIL.replace('registry', '%72egistry')}/echo", headers=sent)
+    assert answer.headers["x-road-client"] == HEALTH
+    assert answer.headers["x-road-service"] == f"{CIVIL}/echo"
+
+
+def test_a_target_may_name_the_host(two: Pair) -> None:
+    """As clients write it that go through a proxy."""
+    here = f"127.0.0.1:{two.consumer.port}"
+    head = f"GET http://{here}/r1/{CIVIL}/echo/a?b HTTP/1.1\r\nHost: {here}\r\n"
+    head += f"Connection: close\r\nX-Road-Client: {HEALTH}\r\n\r\n"
+    assert raw(two, head.encode()).startswith(b"HTTP/1.1 200 ")
+    assert two.service.seen[-1].target == "/a?b"
+
+
+def test_who_asks_is_a_person_in_no_log(two: Pair) -> None:
+    """The service is told, in the call that can be erased; seals have a pseudonym of it."""
+    name = f"EE{uuid4().hex}õ".encode()  # as most clients write it, in UTF-8
+    two.call("echo", headers={"X-Road-UserId": name, "X-Road-Issue": "ärend".encode()})
+    assert two.service.seen[-1].header("x-road-userid") == name.decode("latin-1")
+    for node in (HEALTH, CIVIL):
+        store = Store(two.made.node_folder(node) / "log.sqlite3", readonly=True)
+        found = [entries.read(leaf).attributes() for _, leaf in store.entries()]
+        store.close()
+        sealed = [one for one in found if one.get("type") == "xroad.rest-request"][-1]
+        assert sealed["issue"] == "ärend"
+        assert is_pseudonym(sealed["userid"])
 
 
 def test_the_length_is_told(two: Pair) -> None:
@@ -179,9 +212,9 @@ def test_there_is_one_date(two: Pair) -> None:
 
     assert len(two.call("echo").headers.get_list("date")) == 1
     two.service.answer = without_date
-    assert date in two.call("echo").headers.get_list("date")
-    failed = two.call("some/denied")
-    assert len(failed.headers.get_list("date")) <= 1
+    assert two.call("echo").headers.get_list("date") == [date]
+    for other in ("some/denied", "listMethods", "getOpenAPI"):
+        assert len(two.call(other).headers.get_list("date")) == 1
 
 
 def test_identifiers_are_percent_encoded(two: Pair) -> None:
@@ -268,6 +301,15 @@ def test_every_method_passes(two: Pair, method: str) -> None:
     assert two.service.seen[-1].method == method
 
 
+def test_an_answer_to_head_says_no_length(two: Pair) -> None:
+    """Nobody knows it here, and none would be wrong."""
+    two.service.answer = lambda _: (200, [("Content-Type", "text/plain"), ("ETag", '"1"')], b"four")
+    answer = two.call("echo", "HEAD")
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (200, b"", '"1"')
+    assert {"content-length", "transfer-encoding"}.isdisjoint(answer.headers)
+    assert two.call("echo").content == b"four"
+
+
 def test_other_methods_are_refused(two: Pair) -> None:
     """Before anything is sent."""
     answer = two.call("echo", "PROPFIND")
@@ -319,6 +361,8 @@ def test_a_provider_without_address(two: Pair) -> None:
         ("application/xml, text/xml", "application/xml;charset=utf-8"),
         ("text/xml, application/xml", "text/xml;charset=utf-8"),
         ("text/xml;q=0.5, */*", "text/xml;charset=utf-8"),
+        ("application/json, text/xml", "text/xml;charset=utf-8"),
+        ("application/json, text/plain, */*", "application/json"),
     ],
 )
 def test_the_form_of_an_error_follows_accept(two: Pair, accept: str | None, expected: str) -> None:
@@ -431,29 +475,41 @@ def test_get_openapi(two: Pair) -> None:
         fault(two.call("getOpenAPI?serviceCode=nix"))["type"]
         == "server.serverproxy.unknown_service"
     )
-    assert fault(two.call("getOpenAPI"))["type"] == "client.bad_request"
+    assert two.call("getOpenAPI?servicecode=nix&SERVICECODE=described").text == "openapi: 3.0.0\n"
+    assert fault(two.call("getOpenAPI"))["type"] == "server.serverproxy.invalid_request"
+
+
+@pytest.mark.parametrize("code", ["listMethods", "allowedMethods", "getOpenAPI?serviceCode=echo"])
+def test_metaservices_answer_as_services_do(two: Pair, code: str) -> None:
+    """With X-Road's headers; by GET alone: asked otherwise they are services that nobody has."""
+    answer = two.call(code, headers={"X-Road-Id": "mine"})
+    assert answer.headers["x-road-id"] == "mine"
+    assert answer.headers["x-road-client"] == HEALTH
+    assert answer.headers["x-road-service"] == f"{CIVIL}/{code.partition('?')[0]}"
+    assert {"x-road-request-id", "x-road-request-hash"} < set(answer.headers)
+    assert fault(two.call(code, "POST"))["type"] == "server.serverproxy.unknown_service"
 
 
 def test_list_clients(two: Pair) -> None:
     """Members and subsystems; in XML, or in JSON where that is accepted."""
-    members = two.consumer.http.get("/listClients", headers={"Accept": "application/json"}).json()
-    ids = [one["id"] for one in members["member"]]
-    assert {
-        "xroad_instance": "DEMO",
-        "member_class": "GOV",
-        "member_code": "CIVIL",
-        "subsystem_code": "registry",
-        "object_type": "SUBSYSTEM",
-    } in ids
-    found = two.consumer.http.get("/listClients")
+    accept = {"Accept": "text/html, application/json;q=0.9"}
+    answer = two.consumer.http.get("/listClients?xRoadInstance=", headers=accept)
+    assert answer.headers["content-type"] == "application/json;charset=utf-8"
+    whose = {"xroad_instance": "DEMO", "member_class": "GOV", "member_code": "CIVIL"}
+    subsystem = {"subsystem_code": "registry", "object_type": "SUBSYSTEM"}
+    title = "Civil Registry"
+    members = answer.json()["member"]
+    assert {"id": {**whose, "object_type": "MEMBER"}, "name": title} in members
+    assert {"id": {**whose, **subsystem}, "name": title, "subsystem_name": title} in members
+    found = two.consumer.http.get("/listClients", headers={"Accept": "application/json-patch+json"})
     assert found.headers["content-type"].startswith("text/xml")
-    codes = [
-        one.text
-        for one in ElementTree.fromstring(found.content).iter()
-        if one.tag.endswith("subsystemCode")
-    ]
-    assert "registry" in codes
-    assert two.consumer.http.get("/listClients?xRoadInstance=XX").status_code == 400
+    tags = [one.tag.rpartition("}")[2] for one in ElementTree.fromstring(found.content).iter()]
+    assert {"clientList", "member", "id", "name", "subsystemName", "subsystemCode"} <= set(tags)
+    for refused in (
+        two.consumer.http.get("/listClients?xRoadInstance=XX"),
+        two.consumer.http.post("/listClients"),
+    ):
+        assert (refused.status_code, fault(refused)["type"]) == (400, "client.bad_request")
 
 
 def test_a_service_of_messages_is_one_post(two: Pair) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Protocol
 from uuid import uuid4
 
@@ -219,7 +220,7 @@ class Application:
 
 
 class _Answer:
-    """Sends an answer with the request's id, and remembers its status."""
+    """Sends an answer with the request's id and a date, and remembers its status."""
 
     __slots__ = ("_id", "_send", "code", "status")
 
@@ -232,7 +233,11 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = message.get("headers", [])
-            if all(name.lower() != b"x-request-id" for name, _ in headers):  # a provider's passes
-                message = {**message, "headers": [*headers, (b"x-request-id", self._id)]}
+            headers = [*message.get("headers", [])]
+            names = {name.lower() for name, _ in headers}  # a provider's own pass
+            if b"x-request-id" not in names:
+                headers.append((b"x-request-id", self._id))
+            if b"date" not in names:
+                headers.append((b"date", formatdate(usegmt=True).encode()))
+            message = {**message, "headers": headers}
         await self._send(message)

@@ -137,7 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
         hosts = [value for name, value in self.headers if name == b"host"]
         if self.parser.get_http_version() == "1.1" and len(hosts) != 1:
             return 400, b"expected one Host header"
-        if not self.url.startswith(b"/") or b"#" in self.url:
+        if not self._is_path(hosts) or b"#" in self.url:
             return 400, b"expected a target that begins with a slash"
         if any(byte <= 0x20 or byte >= 0x7F for byte in self.url):
             return 400, b"the target has bytes that must be percent-encoded"
@@ -147,6 +147,11 @@ class BoundedProtocol(HttpToolsProtocol):
             if name == b"transfer-encoding" and value.lower() != b"chunked":
                 return 400, b"expected no transfer encoding but chunked"
         return None
+
+    def _is_path(self, hosts: list[bytes]) -> bool:
+        """Whether the target is a path, alone or behind the host that is asked (RFC 9112, 3.2)."""
+        here = (f"{self.scheme}://".encode() + host + b"/" for host in hosts if host)
+        return self.url.startswith((b"/", *here))
 
     def _expect(self, seconds: float | None) -> None:
         """So long the client has for its next step; None when it is our turn."""

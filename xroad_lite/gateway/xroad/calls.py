@@ -9,7 +9,9 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote, unquote
 
 Headers = list[tuple[str, str]]
 
@@ -38,6 +40,8 @@ CLIENT, ID, REQUEST_ID, REQUEST_HASH, SERVICE = (
     "x-road-request-hash",
     "x-road-service",
 )
+_PLAIN_IN_SEGMENTS = "!$&'()*+,;=:@"
+"""Beside letters, digits and ``-._~``: RFC 3986, 3.3."""
 _MADE_HERE = frozenset((REQUEST_ID, REQUEST_HASH))
 _OURS_IN_ANSWERS = frozenset((CLIENT, ID, REQUEST_ID, REQUEST_HASH, SERVICE))
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -62,8 +66,28 @@ def request_headers(headers: Headers, request_id: str, query_id: str) -> tuple[H
 
 
 def answer_headers(body: dict[str, Any], ids: Headers) -> Headers:
-    """A provider's headers, and X-Road's own in place of what the provider said of them."""
-    return [*passed_on(pairs(body), without=_OURS_IN_ANSWERS), *ids]
+    """A provider's headers, X-Road's own in place of what the provider said of them; one Date."""
+    found = passed_on(pairs(body), without=_OURS_IN_ANSWERS)
+    dates = [one for one in found if one[0].lower() == "date"]
+    others = [one for one in found if one[0].lower() != "date"]
+    return [*others, *dates[-1:], *ids]
+
+
+@lru_cache(maxsize=4096)
+def encoded(identifier: str) -> str:
+    """An identifier as X-Road's own headers have it: each segment percent-encoded where it must."""
+    return "/".join(quote(unquote(one), safe=_PLAIN_IN_SEGMENTS) for one in identifier.split("/"))
+
+
+def said(headers: Iterable[tuple[str, str]], name: str) -> str | None:
+    """What the last header of this name says, as text: UTF-8 if it is that, else Latin-1."""
+    value = last(headers, name)
+    if not value:
+        return None
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def last(headers: Iterable[tuple[str, str]], name: str) -> str | None:

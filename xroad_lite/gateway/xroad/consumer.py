@@ -7,9 +7,7 @@ node does, here and at the provider's.
 from __future__ import annotations
 
 import asyncio
-from email.utils import formatdate
 from typing import Any
-from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -56,7 +54,7 @@ class Consumer:
         request = Request(scope, receive)
         caller = self._gateway.caller(scope)
         if scope["path"] == _LIST_CLIENTS:
-            response = metaservices.list_clients(self._any_snapshot(caller), request)
+            response = metaservices.list_clients(self._any_node(caller), request)
         else:
             response = await self._call(request, caller)
         await response(scope, receive, send)
@@ -67,8 +65,8 @@ class Consumer:
         accept = ",".join(Request(scope).headers.getlist("accept"))
         return fault_response(fault_of(fault), accept, scope["state"][REQUEST_ID])
 
-    def _any_snapshot(self, caller: Caller) -> Any:
-        return self._gateway.nodes[min(caller.subsystems)].node.snapshot
+    def _any_node(self, caller: Caller) -> NodeAtWork:
+        return self._gateway.nodes[min(caller.subsystems)]
 
     async def _call(self, request: Request, caller: Caller) -> Response:
         headers = _headers(request)
@@ -76,9 +74,9 @@ class Consumer:
         path = request.scope["raw_path"].decode("ascii")
         subsystem, code, below = called(path)
         _check(headers)
-        service = _service(node, subsystem, code)
+        service = _service(node, subsystem, code, request.method)
         if not isinstance(service, Service):
-            return service(node, subsystem, request)
+            return self._told(request, headers, service(node, subsystem, request))
         if service.request is not None:
             return await self._ask(request, node, subsystem, service, headers, below)
         return await self._forward(request, node, subsystem, headers)
@@ -92,17 +90,29 @@ class Consumer:
             )
         try:
             if named.count("/") != 2:
-                return canonical(named)
+                return self._known(canonical(named))
             member = str(MemberId.parse(named))
         except IdentifierError as error:
             raise FaultError(f"{CONSUMER}.invalid_client_identifier", error.message) from None
         own = [one for one in caller.subsystems if one.startswith(f"{member}/")]
-        if len(own) != 1:
+        if len(own) > 1:
             raise FaultError(
                 f"{CONSUMER}.invalid_client_identifier",
                 f"{member} has {len(own)} subsystems here: X-Road-Client must name one",
             )
-        return own[0]
+        return own[0] if own else self._known(member)
+
+    def _known(self, client: str) -> str:
+        if client not in self._gateway.nodes:
+            raise FaultError(f"{CONSUMER}.unknown_member", f"no node here is of {client}")
+        return client
+
+    def _told(self, request: Request, headers: calls.Headers, response: Response) -> Response:
+        """A metaservice's answer, with X-Road's headers as of any call."""
+        query_id, body = self._sealed(request, headers, b"")
+        ids = _ids(body, query_id, calls.request_hash(body, b""))
+        response.headers.update(dict(ids))
+        return response
 
     async def _forward(
         self, request: Request, node: NodeAtWork, subsystem: str, headers: calls.Headers
@@ -126,7 +136,7 @@ class Consumer:
             raise FaultError(
                 f"{CONSUMER}.inconsistent_response", "the answer's content is not base64"
             ) from None
-        return _response(got["status"], calls.answer_headers(got, ids), content)
+        return _response(request.method, got["status"], calls.answer_headers(got, ids), content)
 
     def _sealed(
         self, request: Request, headers: calls.Headers, data: bytes
@@ -165,9 +175,9 @@ class Consumer:
             type_,
             body,
             timeout=self._gateway.settings.limits.answer_seconds,
-            user_id=calls.last(headers, "x-road-userid") or None,
-            issue=calls.last(headers, "x-road-issue") or None,
-            represented_party=calls.last(headers, "x-road-represented-party") or None,
+            user_id=calls.said(headers, "x-road-userid"),
+            issue=calls.said(headers, "x-road-issue"),
+            represented_party=calls.said(headers, "x-road-represented-party"),
             traceparent=trace,
         )
         return await asyncio.wrap_future(asking)
@@ -198,7 +208,7 @@ class Consumer:
         )
         ids = _ids(body, query_id, calls.request_hash(body, data))
         media_type = ("Content-Type", "application/json")
-        return _response(200, [media_type, *ids], strict_json.dumps(answer.body))
+        return _response("POST", 200, [media_type, *ids], strict_json.dumps(answer.body))
 
 
 def _headers(request: Request) -> calls.Headers:
@@ -217,14 +227,16 @@ def _check(headers: calls.Headers) -> None:
         raise FaultError("client.bad_request", f"X-Road-Represented-Party is {party!r:.80}")
 
 
-def _service(node: NodeAtWork, subsystem: str, code: str) -> Service | metaservices.Metaservice:
-    party = node.node.snapshot.party(subsystem)
+def _service(
+    node: NodeAtWork, subsystem: str, code: str, method: str
+) -> Service | metaservices.Metaservice:
+    party = metaservices.party(node, subsystem)
     if party is None:
         raise FaultError(f"{CONSUMER}.unknown_member", f"nobody is registered as {subsystem}")
     for service in party.subsystem.services:
         if service.code == code:
             return service
-    meta = metaservices.find(code)
+    meta = metaservices.find(code, method)
     if meta is None:
         raise FaultError(f"{PROVIDER}.unknown_service", f"{subsystem} has no service {code!r:.80}")
     return meta
@@ -238,23 +250,23 @@ def _ids(body: dict[str, Any], query_id: str, request_hash: str) -> calls.Header
     """X-Road's own headers of an answer, section 4.3."""
     headers = calls.pairs(body)
     client = calls.last(headers, calls.CLIENT) or ""
-    service = "/".join(quote(unquote(one), safe="") for one in body["path"].split("/")[2:7])
+    service = "/".join(body["path"].split("/")[2:7])
     return [
         (calls.ID, query_id),
-        (calls.CLIENT, client),
-        (calls.SERVICE, service),
+        (calls.CLIENT, calls.encoded(client)),
+        (calls.SERVICE, calls.encoded(service)),
         (calls.REQUEST_ID, calls.last(headers, calls.REQUEST_ID) or ""),
         (calls.REQUEST_HASH, request_hash),
     ]
 
 
-def _response(status: int, headers: calls.Headers, content: bytes) -> Response:
-    """The provider's answer as it was, with one Date, and our own length."""
+def _response(method: str, status: int, headers: calls.Headers, content: bytes) -> Response:
+    """The provider's answer as it was, with our own length, where there is any content."""
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    if calls.last(headers, "date") is None:
-        raw.append((b"date", formatdate(usegmt=True).encode()))
-    if status not in _WITHOUT_CONTENT:
+    if status in _WITHOUT_CONTENT or method == "HEAD":
+        content = b""
+    else:
         raw.append((b"content-length", b"%d" % len(content)))
-    response = Response(content if status not in _WITHOUT_CONTENT else b"", status)
+    response = Response(content, status)
     response.raw_headers = raw
     return response

@@ -28,7 +28,6 @@ from xroad_lite.gateway.problems import ProblemError
 CONSUMER, PROVIDER = "server.clientproxy", "server.serverproxy"
 ERROR_HEADER = "X-Road-Error"
 _XML_TYPES = {"text/xml": "text/xml", "text/*": "text/xml", "application/xml": "application/xml"}
-_JSON_TYPES = ("application/json", "application/*", "*/*")
 _BY_CODE = {
     "policy.call": f"{CONSUMER}.bad_request",
     "policy.maintenance_mode": f"{PROVIDER}.maintenance_mode",
@@ -111,14 +110,9 @@ def fault_response(fault: FaultError, accept: str, detail: str) -> Response:
 
 
 def xml_type(accept: str) -> str | None:
-    """The XML media type that is wanted first; None for JSON."""
-    for part in accept.split(","):
-        wanted = part.partition(";")[0].strip().lower()
-        if wanted in _XML_TYPES:
-            return _XML_TYPES[wanted]
-        if wanted in _JSON_TYPES:
-            return None
-    return None
+    """The first XML media type that is accepted, as security servers ask it; None for JSON."""
+    accepted = (part.partition(";")[0].strip().lower() for part in accept.split(","))
+    return next((_XML_TYPES[one] for one in accepted if one in _XML_TYPES), None)
 
 
 def _text(text: str) -> str:

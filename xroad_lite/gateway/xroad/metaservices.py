@@ -1,6 +1,7 @@
 """X-Road's metaservices: who there is, what they offer, what this client may call, and how.
 
-Answered here from the registry, which every node knows; nobody is asked.
+Answered here from the registries that every node knows, its instance's own and those of trusted
+ones; nobody is asked.
 """
 
 from __future__ import annotations
@@ -17,44 +18,48 @@ from xroad_lite.gateway.nodes import NodeAtWork
 from xroad_lite.gateway.xroad.faults import PROVIDER, FaultError
 from xroad_lite.identifiers import MemberId, SubsystemId
 from xroad_lite.policy import REQUEST
-from xroad_lite.registry import Snapshot
+from xroad_lite.registry import Party, Snapshot
 from xroad_lite.registry.models import Endpoint, Service
+from xroad_lite.registry.trusted import instance_of
 
 Metaservice = Callable[[NodeAtWork, str, Request], Response]
 _METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
+_JSON = "application/json"
 
 
-def list_clients(snapshot: Snapshot, request: Request) -> Response:
-    """``GET /listClients``: all members and their subsystems; XML unless JSON is asked for."""
-    _only_get(request)
-    instance = request.query_params.get("xRoadInstance")
-    if instance not in (None, snapshot.instance.instance):
+def list_clients(node: NodeAtWork, request: Request) -> Response:
+    """``GET /listClients``: all members and their subsystems; XML unless JSON is asked for.
+
+    Of this instance, or of the one that ``xRoadInstance`` names, if this one trusts it.
+    """
+    if request.method != "GET":
+        raise FaultError("client.bad_request", "listClients is asked by GET")
+    instance = request.query_params.get("xRoadInstance", "").strip()
+    snapshot = node.node.snapshot_of(instance) if instance else node.node.snapshot
+    if snapshot is None:
         raise FaultError("client.bad_request", f"the instance {instance!r:.80} is not known here")
     found = list(_clients(snapshot))
-    if "json" in request.headers.get("accept", "").lower():
-        return _json({"member": found})
+    if _wants_json(request.headers.getlist("accept")):
+        return Response(strict_json.dumps({"member": found}), media_type=f"{_JSON};charset=utf-8")
     return Response(_clients_as_xml(found), media_type="text/xml")
 
 
-def find(code: str) -> Metaservice | None:
-    """The metaservice of this code, if it is one."""
-    return _METASERVICES.get(code)
+def find(code: str, method: str) -> Metaservice | None:
+    """The metaservice of this code, if it is one; they are asked by GET alone."""
+    return _METASERVICES.get(code) if method == "GET" else None
 
 
-def _list_methods(node: NodeAtWork, subsystem: str, request: Request) -> Response:
-    """All services of REST endpoints of a subsystem."""
-    _only_get(request)
-    services = _services(node.node.snapshot, subsystem)
+def _list_methods(node: NodeAtWork, subsystem: str, _: Request) -> Response:
+    """All services of a subsystem, with their endpoints."""
+    services = _services(node, subsystem)
     return _json({"service": [_described(subsystem, one, one.endpoints) for one in services]})
 
 
-def _allowed_methods(node: NodeAtWork, subsystem: str, request: Request) -> Response:
+def _allowed_methods(node: NodeAtWork, subsystem: str, _: Request) -> Response:
     """Those that this client may call, with the endpoints that its agreements list."""
-    _only_get(request)
-    snapshot = node.node.snapshot
     found = []
-    for service in _services(snapshot, subsystem):
-        allowed = _allowed(snapshot, subsystem, node.name, service)
+    for service in _services(node, subsystem):
+        allowed = _allowed(node, subsystem, service)
         if allowed:
             found.append(_described(subsystem, service, allowed))
     return _json({"service": found})
@@ -62,18 +67,17 @@ def _allowed_methods(node: NodeAtWork, subsystem: str, request: Request) -> Resp
 
 def _get_openapi(node: NodeAtWork, subsystem: str, request: Request) -> Response:
     """The description of one service: the registry's file, else what its endpoints say."""
-    _only_get(request)
-    code = request.query_params.get("serviceCode", "")
+    given = [value for name, value in request.query_params.multi_items() if name.lower() == _CODE]
+    code = given[-1] if given else ""
     if not code:
-        raise FaultError("client.bad_request", "the parameter serviceCode is missing")
-    snapshot = node.node.snapshot
-    service = next((one for one in _services(snapshot, subsystem) if one.code == code), None)
+        raise FaultError(f"{PROVIDER}.invalid_request", "the parameter serviceCode is missing")
+    service = next((one for one in _services(node, subsystem) if one.code == code), None)
     if service is None:
         raise FaultError(f"{PROVIDER}.unknown_service", f"{subsystem} has no service {code!r:.80}")
     if service.openapi and "://" not in service.openapi:
-        data = snapshot.file(service.openapi)
+        data = _snapshot(node, subsystem).file(service.openapi)
         yaml = service.openapi.endswith((".yaml", ".yml"))
-        return Response(data, media_type="text/yaml" if yaml else "application/json")
+        return Response(data, media_type="text/yaml" if yaml else _JSON)
     return _json(_description(service))
 
 
@@ -82,26 +86,41 @@ _METASERVICES: dict[str, Metaservice] = {
     "allowedMethods": _allowed_methods,
     "getOpenAPI": _get_openapi,
 }
+_CODE = "servicecode"
+"""The parameter's name, which may be written in any case."""
 
 
-def _only_get(request: Request) -> None:
-    if request.method != "GET":
-        raise FaultError("client.bad_request", "a metaservice is asked by GET")
+def party(node: NodeAtWork, subsystem: str) -> Party | None:
+    """The subsystem with this identifier, registered here or in an instance that is trusted."""
+    snapshot = node.node.snapshot_of(instance_of(subsystem))
+    return None if snapshot is None else snapshot.party(subsystem)
 
 
-def _services(snapshot: Snapshot, subsystem: str) -> list[Service]:
-    party = snapshot.party(subsystem)
-    return [] if party is None else list(party.subsystem.services)
+def _snapshot(node: NodeAtWork, subsystem: str) -> Snapshot:
+    return node.node.snapshot_of(instance_of(subsystem)) or node.node.snapshot
 
 
-def _allowed(snapshot: Snapshot, subsystem: str, client: str, service: Service) -> list[Endpoint]:
-    """The endpoints that agreements in which both stand list of a service; of messages, its one."""
-    standing = snapshot.parties.standing
+def _services(node: NodeAtWork, subsystem: str) -> list[Service]:
+    found = party(node, subsystem)
+    return [] if found is None else list(found.subsystem.services)
+
+
+def _allowed(node: NodeAtWork, subsystem: str, service: Service) -> list[Endpoint]:
+    """The endpoints of a service in agreements that are in force and in which both stand.
+
+    Of a service of messages, its one. What the other instance's registry says of an agreement with
+    it, its gateway asks at the call.
+    """
+    snapshot, now = node.node.snapshot, node.node.now()
     found: dict[tuple[str, str], Endpoint] = {}
     for one in snapshot.agreements_for(REQUEST, subsystem, service.asked_by):
-        if one.consumer is not None and client in standing(one.consumer):
-            listed = one.endpoints.get(service.code, []) if service.request is None else _POST
-            found |= {(each.method, each.path): each for each in listed}
+        if one.consumer is None or not snapshot.parties.stands_for(one.consumer, node.name):
+            continue
+        force = snapshot.force(one)
+        if isinstance(force, str) or not force.start <= now < force.until:
+            continue
+        listed = one.endpoints.get(service.code, []) if service.request is None else _POST
+        found |= {(each.method, each.path): each for each in listed}
     return list(found.values())
 
 
@@ -162,7 +181,9 @@ def _clients(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
         yield {"id": {**whose, "object_type": "MEMBER"}, "name": name}
         for one in member.subsystems:
             id_ = {**whose, "object_type": "SUBSYSTEM", "subsystem_code": one.code}
-            yield {"id": id_, "name": name}
+            title = one.title.get("en") or next(iter(one.title.values()), None)
+            called = {"subsystem_name": title} if title else {}
+            yield {"id": id_, "name": name, **called}
 
 
 def _clients_as_xml(clients: list[dict[str, Any]]) -> str:
@@ -181,9 +202,11 @@ def _clients_as_xml(clients: list[dict[str, Any]]) -> str:
             if name in id_
         )
         kind = quoteattr(id_["object_type"])
+        names_of = f"<xrd:name>{escape(client['name'])}</xrd:name>"
+        if "subsystem_name" in client:
+            names_of += f"<xrd:subsystemName>{escape(client['subsystem_name'])}</xrd:subsystemName>"
         members.append(
-            f"<xrd:member><xrd:id id:objectType={kind}>{parts}</xrd:id>"
-            f"<xrd:name>{escape(client['name'])}</xrd:name></xrd:member>"
+            f"<xrd:member><xrd:id id:objectType={kind}>{parts}</xrd:id>{names_of}</xrd:member>"
         )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
@@ -192,5 +215,11 @@ def _clients_as_xml(clients: list[dict[str, Any]]) -> str:
     )
 
 
+def _wants_json(accept: Iterable[str]) -> bool:
+    """Whether JSON is among what is accepted, as security servers ask it: weights do not count."""
+    wanted = ",".join(accept).split(",")
+    return any(one.partition(";")[0].strip().lower() == _JSON for one in wanted)
+
+
 def _json(value: Any) -> Response:
-    return Response(strict_json.dumps(value), media_type="application/json")
+    return Response(strict_json.dumps(value), media_type=_JSON)
