@@ -31,6 +31,7 @@ from xroad_lite.envelope import (
     with_certificates,
     without_certificates,
 )
+from xroad_lite.envelope.attributes import check_attribute, check_values
 from xroad_lite.errors import SealError
 from xroad_lite.identifiers import SubsystemId, new_message_id
 from xroad_lite.keys import P256_ORDER, base64url, read_certificate, thumbprint, to_pem
@@ -426,6 +427,30 @@ def test_an_attribute_in_a_bad_form_is_refused(name, opened, signer):
     for value in [*MALFORMED[name], 1, 1.5, True, None, [], {}, ["x"], {"x": "y"}]:
         changed = json.loads(payload) | {name: value}
         assert code_of(signed(header, dumped(changed), signer)) == "envelope.attribute", value
+
+
+GOOD = ATTRIBUTES.to_dict() | {"datahash": DIGEST}
+
+
+@given(st.sampled_from(sorted(GOOD)), st.data())
+def test_what_is_seen_at_once_is_seen_at_leisure_too(name, data):
+    """Attributes are checked together as each is alone: nothing passes for being looked at fast."""
+    value = GOOD[name]
+    at = data.draw(st.integers(0, len(value)))
+    cut = data.draw(st.integers(at, min(len(value), at + 2)))
+    added = data.draw(st.text("0123456789abzTZ:.-/ \n\u0663\u00f1", max_size=2))
+    changed = value[:at] + added + value[cut:]
+    together = refused(lambda: check_values(GOOD | {name: changed}))
+    assert together == refused(lambda: check_attribute(name, changed))
+
+
+def refused(check):
+    """Whether a check refuses, by the one error that it may raise."""
+    try:
+        check()
+    except SealError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("name", sorted({*CHANGED, *FIXED}))

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from xroad_lite import strict_json, times
 from xroad_lite.errors import IdentifierError, SealError
@@ -124,16 +125,14 @@ def read_attributes(payload: bytes) -> Attributes:
 
 def check_values(found: dict[str, Any]) -> None:
     """Refuse, with ``SealError``, attributes of which one is missing or has not its form."""
-    for name in _REQUIRED:
-        if name not in found:
-            raise SealError("envelope.attribute", f"the attribute {name} is missing")
-    for name, value in found.items():
-        if name in _REPEATED and isinstance(value, str):
-            _check_repeated(name, value)
-        elif name not in _EXACT or type(value) is not str or not _EXACT[name](value):
+    shape = _shape(tuple(found))
+    if {*map(type, found.values())} != _TEXTS:
+        for name, value in found.items():
             check_attribute(name, value)
-    if len(found) > MAX_EXTENSIONS and len(found.keys() - _KNOWN) > MAX_EXTENSIONS:
-        raise SealError("envelope.attribute", f"more than {MAX_EXTENSIONS} unknown attributes")
+    _check_repeated(shape.repeated, shape.pick(found))
+    for name, fits in shape.others:
+        if not fits(found[name]):
+            check_attribute(name, found[name])
 
 
 def attributes_of(found: dict[str, str]) -> Attributes:
@@ -147,6 +146,7 @@ def attributes_of(found: dict[str, str]) -> Attributes:
     return attributes
 
 
+_TEXTS = {str}
 _REPEATED = frozenset(
     (
         "specversion",
@@ -163,27 +163,56 @@ _REPEATED = frozenset(
     )
 )
 """Attributes that are alike from message to message, so that their checks are remembered."""
-
-
-_EXACT = {
-    name: _RULES[name][0].fullmatch
-    for name in ("id", "sequence", "datahash", "datacommit", "eventid", "inreplyto", "requesthash")
+_CERTAIN_TIME = re.compile(
+    r"[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+    r"T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,6})?Z"
+)
+"""A time on a day that every month has."""
+_PLAIN = re.compile(rf"[ -~]{{1,{MAX_TEXT_BYTES}}}")
+_FITS = dict.fromkeys(("time", "expirytime"), _CERTAIN_TIME.fullmatch) | {
+    name: rule.fullmatch
+    for name, (rule, _) in _RULES.items()
+    if rule in (_UUID[0], _DIGEST[0]) or name in ("sequence", "traceparent")
 }
-"""Attributes of which the pattern says everything, their length too."""
+"""What says at once that an attribute has its form; any other that is plain text needs no more."""
 
 
-@lru_cache(maxsize=4096)
-def _check_repeated(name: str, value: str) -> None:
-    check_attribute(name, value)
+class _Shape(NamedTuple):
+    """How to look at attributes of certain names: what of them is repeated, and the others."""
+
+    repeated: tuple[str, ...]
+    pick: Callable[[dict[str, str]], tuple[str, ...]]
+    others: tuple[tuple[str, Callable[[str], object]], ...]
+
+
+@lru_cache(maxsize=256)
+def _shape(names: tuple[str, ...]) -> _Shape:
+    """The shape of attributes of these names, if they may stand together; most messages' is one."""
+    for name in _REQUIRED:
+        if name not in names:
+            raise SealError("envelope.attribute", f"the attribute {name} is missing")
+    unknown = [name for name in names if name not in _KNOWN]
+    for name in unknown:
+        _check_extension(name)
+    if len(unknown) > MAX_EXTENSIONS:
+        raise SealError("envelope.attribute", f"more than {MAX_EXTENSIONS} unknown attributes")
+    repeated = tuple(name for name in names if name in _REPEATED)
+    others = tuple(
+        (name, _FITS.get(name, _PLAIN.fullmatch)) for name in names if name not in _REPEATED
+    )
+    return _Shape(repeated, itemgetter(*repeated), others)
+
+
+@lru_cache(maxsize=1024)
+def _check_repeated(names: tuple[str, ...], values: tuple[str, ...]) -> None:
+    for name, value in zip(names, values, strict=True):
+        check_attribute(name, value)
 
 
 def check_attribute(name: str, value: object) -> None:
     """Refuse, with ``SealError``, one attribute that has not its form."""
-    if name not in _KNOWN and not _is_extension(name):
-        raise SealError(
-            "envelope.attribute",
-            f"got the attribute name {name!r:.60}: expected up to 20 lower-case letters and digits",
-        )
+    if name not in _KNOWN:
+        _check_extension(name)
     if not isinstance(value, str) or not _is_short(value):
         raise SealError(
             "envelope.attribute", f"{name} is not a text of at most {MAX_TEXT_BYTES} bytes"
@@ -201,8 +230,12 @@ def check_attribute(name: str, value: object) -> None:
             raise SealError("envelope.attribute", f"{name} is {value!r}: no such time") from None
 
 
-def _is_extension(name: str) -> bool:
-    return bool(_EXTENSION_NAME.fullmatch(name)) and name not in ("data", "extensions")
+def _check_extension(name: str) -> None:
+    if not _EXTENSION_NAME.fullmatch(name) or name in ("data", "extensions"):
+        raise SealError(
+            "envelope.attribute",
+            f"got the attribute name {name!r:.60}: expected up to 20 lower-case letters and digits",
+        )
 
 
 def _is_short(value: str) -> bool:
