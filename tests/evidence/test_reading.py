@@ -91,13 +91,13 @@ def test_it_goes_on_where_it_stopped(
     assert len(lines) == 5
     resume.write_text("".join(lines[:3]) + lines[3][:100])
     read: list[tuple[int, int]] = []
-    real = reading.read_part
+    real = reading.examine
 
     def counted(source, first, last, stamped):
         read.append((first, last))
         return real(source, first, last, stamped)
 
-    monkeypatch.setattr(reading, "read_part", counted)
+    monkeypatch.setattr(reading, "examine", counted)
     assert parts(log, resume) == whole
     assert read == [(2 * PART, 3 * PART), (3 * PART, SIZE)]
     assert parts(log, resume) == whole

@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 from xroad_lite import strict_json
 from xroad_lite.audit.opening import Bundle, Log, open_evidence
 from xroad_lite.errors import ConfigurationError
-from xroad_lite.messagelog.evidence.parts import PART, Part, Source, read_part
+from xroad_lite.messagelog.evidence.examining import examine
+from xroad_lite.messagelog.evidence.parts import PART, Part, Source
 
 Progress = Callable[[int, int], None]
 Range = tuple[int, int]
@@ -64,7 +65,7 @@ def _reader(
     path: Path, source: Source, processes: int, parts: int, stamped: Stamped
 ) -> Iterator[Callable[[list[Range]], Iterator[Part]]]:
     if processes < 2 or parts * PART <= _FEW:
-        yield lambda todo: (read_part(source, *one, stamped) for one in todo)
+        yield lambda todo: (examine(source, *one, stamped) for one in todo)
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -87,7 +88,7 @@ def _open(path: Path) -> None:
 
 def _read(range_: Range, stamped: Stamped) -> dict[str, Any]:
     assert _source is not None
-    return read_part(_source, *range_, stamped).to_json()
+    return examine(_source, *range_, stamped).to_json()
 
 
 def _fingerprint(identity: str, ranges: Sequence[Range], stamped: Stamped) -> str:

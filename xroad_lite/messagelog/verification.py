@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xroad_lite.errors import XRoadError
-from xroad_lite.messagelog.evidence.parts import MAX_FINDINGS, read_part
+from xroad_lite.messagelog.evidence.examining import examine
+from xroad_lite.messagelog.evidence.parts import MAX_FINDINGS
 from xroad_lite.messagelog.evidence.sources import LogSource
 from xroad_lite.messagelog.evidence.tally import Tally
 from xroad_lite.messagelog.store import Store
@@ -57,7 +58,7 @@ def verify_log(store: Store, progress: Callable[[int], None] | None = None) -> V
         source = LogSource(store)
         tally = Tally(source.size, whole=True)
         for first, last in source.ranges():
-            tally.add(read_part(source, first, last))
+            tally.add(examine(source, first, last))
             if progress is not None:
                 progress(last)
         tally.finish()

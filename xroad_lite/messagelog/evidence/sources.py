@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
-from itertools import islice
 
 from xroad_lite.errors import LogError
 from xroad_lite.keys import thumbprint
@@ -45,8 +44,8 @@ class LogSource:
 
     def leaves(self, first: int, last: int) -> list[tuple[int, bytes]]:
         """See ``parts.Source``."""
-        found = list(islice(self._store.entries(first), last - first))
-        if [index for index, _ in found] != list(range(first, last)):
+        found = self._store.leaves(first, last)
+        if len(found) != last - first:
             raise LogError("log.gap", f"an entry between {first} and {last - 1} is missing")
         return found
 

@@ -228,8 +228,8 @@ class _Marked:
     tally: Tally
     flag: int
 
-    def __contains__(self, index: int) -> bool:
-        return self.tally.marked(index, self.flag)
+    def __contains__(self, index: object) -> bool:
+        return isinstance(index, int) and self.tally.marked(index, self.flag)
 
 
 class _Peaks:
