@@ -24,6 +24,7 @@ from xroad_lite.schema import missing_for_projection
 from xroad_lite.schema.pointers import parsed
 from xroad_lite.stewardship.agreement_keys import carried
 from xroad_lite.stewardship.checking.declared import Declared
+from xroad_lite.stewardship.checking.endpoints import check_endpoints
 from xroad_lite.stewardship.checking.findings import Finding
 from xroad_lite.stewardship.checking.members import Names, check_party, check_type
 from xroad_lite.stewardship.checking.reading import Reading
@@ -56,6 +57,7 @@ def check_agreements(reading: Reading) -> Iterator[Finding]:
                 yield Finding(path, "registry.duplicate", message, "warning", at=("types", index))
         yield from _names(reading, path, agreement)
         yield from _services(reading, path, agreement)
+        yield from check_endpoints(reading, path, agreement)
         yield from _receipts(reading, path, agreement)
         yield from check_between(reading, path, agreement)
         for type_, pointers in agreement.fields_.items() if own else ():
