@@ -1,8 +1,9 @@
 """Names of members, subsystems and message types: one spelling each, and no hidden character."""
 
+import os
 import unicodedata
 from urllib.parse import unquote
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from xroad_lite.identifiers import (
     MessageType,
     SubsystemId,
     new_message_id,
+    new_uuid,
     percent_encoded,
 )
 
@@ -143,3 +145,25 @@ def test_message_ids_are_uuids_of_version_7(now):
 def test_message_ids_sort_by_time(now, later):
     """An id that is made a millisecond later is greater."""
     assert new_message_id(now) < new_message_id(now + later + 0.001)
+
+
+def test_random_uuids_are_of_version_4_and_none_comes_twice():
+    """Of a few thousand, more than are drawn at once, each is another."""
+    made = [new_uuid() for _ in range(2000)] + [new_message_id(0) for _ in range(2000)]
+    assert len(set(made)) == 4000
+    assert {(UUID(one).version, UUID(one).variant) for one in made[:2000]} == {(4, RFC_4122)}
+
+
+def test_a_forked_process_draws_its_own():
+    """What a process has drawn and not given out, its children do not give out either."""
+    new_uuid()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, new_uuid().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        theirs = pipe.read()
+    assert theirs not in {new_uuid() for _ in range(300)}

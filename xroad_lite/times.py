@@ -12,11 +12,15 @@ _DURATION = re.compile(
 )
 
 
-@lru_cache(maxsize=256)
 def to_text(seconds: float) -> str:
     """Unix seconds as RFC 3339 in UTC with milliseconds, ``2026-01-31T12:00:00.000Z``."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole, micros = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_second(whole)}.{micros // 1000:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).isoformat()[:19]
 
 
 @lru_cache(maxsize=4096)

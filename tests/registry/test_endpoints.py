@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xroad_lite.registry.endpoints import allowed
+from xroad_lite.registry.endpoints import allowed, covers
 from xroad_lite.registry.models import Endpoint
 
 TABLE = [
@@ -51,6 +51,7 @@ def test_the_table(method: str, rule: str, called: str, path: str, covered: bool
         return
     found = Endpoint.model_construct(method=method, path=rule)
     assert (allowed([found], called, path) is found) is covered
+    assert covers(method, rule, called, path) is covered
 
 
 def test_many_wildcards_take_no_longer_than_their_number() -> None:

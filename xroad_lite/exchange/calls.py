@@ -17,7 +17,7 @@ from xroad_lite.errors import IdentifierError, PolicyError
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.policy import Call, endpoint_of
 from xroad_lite.registry import Agreement, endpoints
-from xroad_lite.registry.models import REST_REQUEST, Endpoint
+from xroad_lite.registry.models import REST_REQUEST
 
 _SEGMENTS_BEFORE_PATH = 7
 """Of ``/r1/INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE`` the empty one before the first slash too."""
@@ -90,8 +90,8 @@ def check_call(attributes: Attributes, body: Any) -> None:
     call, sealed = call_of(attributes.type, body, attributes.recipient), sealed_call(attributes)
     if call is None or sealed is None:
         return
-    rule = Endpoint.model_construct(method=sealed.method, path=sealed.path)
-    if call.service != sealed.service or not endpoints.allowed([rule], call.method, call.path):
+    covered = endpoints.covers(sealed.method, sealed.path, call.method, call.path)
+    if call.service != sealed.service or not covered:
         raise PolicyError(
             "policy.endpoint",
             f"the body calls {call.method} {call.path!r:.120} of {call.service}: the seal says "

@@ -223,6 +223,7 @@ def _check_policy(found: Judgement) -> None:
     if found.awaited is not None:
         _check_same_agreement(found, found.awaited)
         sealed_at = now = found.awaited.sealed  # a receipt is due for what was sealed in time
+    call = sealed_call(attributes)
     for snapshot, at in asked(found, sealed_at, now):
         movement = policy.Movement(
             found.operation,
@@ -232,7 +233,7 @@ def _check_policy(found: Judgement) -> None:
             attributes.purpose,
             at,
             sealed_at,
-            sealed_call(attributes),
+            call,
         )
         agreement = decide(found, snapshot, movement)
         expected = policy.projection(agreement, attributes.type)

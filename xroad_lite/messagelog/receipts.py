@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from xroad_lite.messagelog.store import Store
 
@@ -229,7 +230,7 @@ class ReceiptTables:
         """Those that were sealed before this time and sent, and for which no receipt came."""
         return self._waiting(f"SELECT *{_MISSING} ORDER BY sealed LIMIT ?", before, limit)
 
-    def status(self, before: float) -> dict[str, object]:
+    def status(self, before: float) -> dict[str, Any]:
         """How many are owed, awaited, and missing of what was sealed before this time."""
         if not self._there:
             return {"owed": 0, "awaited": 0, "missing": 0, "oldest_missing": None}

@@ -12,6 +12,8 @@ from xroad_lite.registry import Agreement, Snapshot
 from xroad_lite.registry.agreements import Force
 
 _REMEMBERED = 65_536
+_OF_CALLS = (rules.endpoint,)
+"""Of the momentary rules what a call is asked while the others cannot refuse."""
 
 
 class _Allowed(NamedTuple):
@@ -42,9 +44,10 @@ def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreem
         decided[key] = allowed
     agreement, (start, until, drained, _), maintained = allowed
     in_time = start <= (at if sealed is None else sealed) < until and at < drained
-    if call is not None or maintained or not in_time:
+    momentary = rules.MOMENTARY if maintained or not in_time else _OF_CALLS
+    if call is not None or momentary is not _OF_CALLS:
         case = Case(snapshot, agreement, movement)
-        for rule in rules.MOMENTARY:
+        for rule in momentary:
             rule(case)
     return agreement
 

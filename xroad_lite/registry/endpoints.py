@@ -8,6 +8,7 @@ ones matches nothing. Does not decide who may call: ``policy`` does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from xroad_lite.registry.models import Endpoint
@@ -21,9 +22,17 @@ def allowed(rules: Iterable[Endpoint], method: str, path: str) -> Endpoint | Non
     if segments is None:
         return None
     for rule in rules:
-        if rule.method in ("*", method) and _matches(rule.path.split("/")[1:], segments):
+        if rule.method in ("*", method) and _matches(_parts(rule.path), segments):
             return rule
     return None
+
+
+def covers(rule_method: str, rule_path: str, method: str, path: str) -> bool:
+    """Whether a rule alone covers the call, as ``allowed`` has it."""
+    if rule_method not in ("*", method):
+        return False
+    segments = _segments(path)
+    return segments is not None and _matches(_parts(rule_path), segments)
 
 
 def listed(rules: Iterable[Endpoint], method: str, path: str) -> Endpoint | None:
@@ -50,6 +59,11 @@ def _segments(path: str) -> list[str] | None:
     if "" in found[:-1]:
         return None
     return found
+
+
+@lru_cache(maxsize=4096)
+def _parts(rule_path: str) -> tuple[str, ...]:
+    return tuple(rule_path.split("/")[1:])
 
 
 def _matches(rule: Sequence[str], path: Sequence[str]) -> bool:

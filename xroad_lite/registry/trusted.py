@@ -6,6 +6,7 @@ Does not fetch their registries: the node does, each for itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -34,6 +35,7 @@ class TrustedInstance(Document):
     """Where it is fetched from, tried in turn: ``https:`` addresses, or folders."""
 
 
+@lru_cache(maxsize=4096)
 def instance_of(identifier: str) -> str:
     """The instance that a subsystem, member or a subsystem's own group is of; ``""`` for a group
     of the instance itself, which has no other's name in it.
