@@ -8,8 +8,10 @@ import time
 import pytest
 from typer.testing import CliRunner
 
+from tests.evidence.test_two_parties import bundle, rewritten
 from xroad_lite.cli import app
 from xroad_lite.messagelog.checkpoints import Checkpoint
+from xroad_lite.messagelog.evidence.choosing import Choice
 from xroad_lite.messagelog.seen import Seen, SeenTable
 from xroad_lite.node import Node
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Clock, TwoAgencies, two_agency_instance
@@ -45,9 +47,14 @@ def publish(two, *, lost=False, **options):
 
 def gaps(two, *others):
     """What the command says of the Civil Registry's log, and its exit code."""
-    against = [word for other in others for word in ("--against", str(other.store.path))]
-    log = str(two.civil.store.path)
-    done = CliRunner().invoke(app, ["log", "gaps", "--log", log, *against, "--json"])
+    paths = [getattr(other, "store", None) for other in others]
+    paths = [other if one is None else one.path for one, other in zip(paths, others, strict=True)]
+    return typed(two.civil.store.path, *(word for one in paths for word in ("--against", one)))
+
+
+def typed(*words):
+    """What the command says, and its exit code."""
+    done = CliRunner().invoke(app, ["log", "gaps", *map(str, words), "--json"])
     return json.loads(done.stdout), done.exit_code
 
 
@@ -100,15 +107,78 @@ def test_what_expired_in_the_outbox_is_not_missing(two):
     assert (found["missing"], code) == (0, 0)
 
 
-def test_a_log_that_is_not_the_one_that_was_seen_settles_nothing(two):
+def test_a_log_that_is_not_the_one_that_was_seen_settles_nothing(two, tmp_path):
     """Its checkpoint, seen here, does not fit: it is said, and believed in nothing."""
-    publish(two)
-    publish(two, lost=True)
-    publish(two)
+    for lost in (False, True, False):
+        publish(two, lost=lost)
     witnessed(two)
-    two.health.store.execute("UPDATE xl_hashes SET hashes = zeroblob(64) WHERE idx = 1")
-    found, code = gaps(two, two.health)
-    assert (found["error"]["code"], code) in (
-        ("log.split_view", 1),
-        ("log.inclusion_proof", 1),
+    (row,) = two.health.store.query(
+        "SELECT idx FROM xl_messages WHERE direction = 'out' ORDER BY idx LIMIT 1 OFFSET 1"
     )
+    other = rewritten(two.health.store.path, tmp_path / "other", {row[0]})
+    found, code = gaps(two, other)
+    assert (found["error"]["code"], code) == ("log.split_view", 1)
+
+
+def test_of_bundles_the_same_is_said(two, tmp_path):
+    """Whichever of the two is one; what was cosigned stands for what was seen."""
+    for lost in (False, True, True, False, True):
+        publish(two, lost=lost)
+    size = witnessed(two)
+    ours, theirs = (
+        bundle(node, tmp_path / name)
+        for node, name in ((two.civil, "civil.zip"), (two.health, "health"))
+    )
+    log, _ = gaps(two, two.health)
+    for place in (two.civil.store.path, ours):
+        for against in (two.health.store.path, theirs):
+            found, code = typed(place, "--against", against)
+            by = size if place != ours else None  # a bundle holds what was seen only if cosigned
+            numbers = [one for gap in found["gaps"] for one in gap["numbers"]]
+            assert [one.pop("proved_by") for one in numbers] == [by] * 3
+            assert code == 1
+            wanted = [
+                gap | {"numbers": [without(one) for one in gap["numbers"]]} for gap in log["gaps"]
+            ]
+            assert found["gaps"] == wanted
+    assert typed(ours)[0]["missing"] == 2
+
+
+def without(number):
+    """A settled number without what proves it."""
+    return {name: value for name, value in number.items() if name != "proved_by"}
+
+
+def test_chosen_entries_say_nothing_of_gaps(two, tmp_path):
+    """What is missing may not have been chosen: on neither side a gap is made of it."""
+    for _ in range(3):
+        publish(two)
+    whole = two.civil.store.path
+    sql = "SELECT id FROM xl_messages ORDER BY idx LIMIT 1"
+    chosen = [
+        bundle(node, tmp_path / str(number), Choice(ids=(node.store.query(sql)[0][0],)))
+        for number, node in enumerate((two.civil, two.health))
+    ]
+    for words in ((chosen[0],), (whole, "--against", chosen[1])):
+        found, code = typed(*words)
+        assert (found["error"]["code"], code) == ("log.not_whole", 1)
+
+
+def test_a_number_far_away_is_one_line(two):
+    """Whoever jumps by a billion makes no list of a billion."""
+    publish(two)
+    two.health.store.execute("UPDATE xl_sequences SET last = 1000000001 WHERE direction = 'out'")
+    two.health._sender._store._sequences.clear()
+    publish(two)
+    found, code = gaps(two, two.health)
+    (gap,) = found["gaps"]
+    (one,) = gap["numbers"]
+    assert (one["number"], one["last"], one["state"], code) == (2, 1000000001, "absent", 1)
+    assert found["missing"] == 1000000000
+
+
+def test_a_log_against_itself(two):
+    """Nobody sends to oneself: another log was meant."""
+    publish(two)
+    found, code = gaps(two, two.civil)
+    assert (found["error"]["code"], code) == ("log.one_party", 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from evening import Told
 
 from tests.evidence.world import World, build
 from xroad_lite.messagelog.evidence.choosing import Choice
@@ -28,3 +29,9 @@ def chosen(world: World) -> Path:
     """One birth, and what the log says about it; not to be changed."""
     world.export(world.folder / "chosen", Choice(subject="B-2"))
     return world.folder / "chosen"
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """An evening to be replayed, once; not to be changed."""
+    return Told(tmp_path_factory.mktemp("told"))

@@ -25,7 +25,7 @@ from judging import (
     since,
 )
 
-from xroad_lite.envelope import seal
+from xroad_lite.envelope import Replayed, parse_seal, seal
 from xroad_lite.exchange import OpenRequest, Outcome, Result
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import P256_ORDER, base64url, read_certificate
@@ -275,6 +275,18 @@ def test_the_higher_s_is_refused_by_form(instance):
     high = P256_ORDER - int.from_bytes(raw[32:], "big")
     token = Tamperer.with_signature(sealed.opened, raw[:32] + high.to_bytes(32, "big"))
     assert_refused(judged(sealed, instance.first, seal=token), 1, "envelope.high_s")
+
+
+def test_a_replay_is_refused_by_form(instance):
+    """Marked, an honest message is none; without its mark it is the message that it was."""
+    sealed = instance.birth()
+    replay = Replayed(
+        CIVIL, 7, since(NOW), {}, since(NOW), parse_seal(sealed.seal), sealed.salt, sealed.body
+    )
+    found = judged(sealed, instance.first, seal=replay.marked())
+    assert_refused(found, 1, "envelope.replay")
+    assert not found.proven
+    assert found.opened is None
 
 
 # 2 registry

@@ -161,6 +161,24 @@ def open_evidence(path: Path) -> Evidence:
     return Bundle(path)
 
 
+def whole_evidence(path: Path) -> Log | Bundle:
+    """A log or a bundle; ``LogError`` of what is neither, as the proof of one entry."""
+    if not path.exists():
+        raise LogError(
+            "log.missing",
+            f"there is no log or bundle at {path}",
+            hint="name one that is there, or start the node once",
+        )
+    found = open_evidence(path)
+    if isinstance(found, LoneProof):
+        raise LogError(
+            "log.no_evidence",
+            f"{path} is the proof of one entry: expected a log or a bundle",
+            hint="make a bundle with: xroad-lite log export --id ID OUT",
+        )
+    return found
+
+
 def _nothing(path: Path, why: str) -> LogError:
     return LogError(
         "log.no_evidence",

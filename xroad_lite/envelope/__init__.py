@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xroad_lite.envelope.attributes import MAX_TEXT_BYTES, PROFILE, Attributes
 from xroad_lite.envelope.header import ALGORITHMS, MAX_CERTIFICATES, certificate_digests
+from xroad_lite.envelope.replaying import Replayed, is_replay, read_replay
 from xroad_lite.envelope.sealing import (
     MAX_SEAL_BYTES,
     RECEIPT_TYPE,
@@ -33,13 +34,16 @@ __all__ = [
     "SALT_BYTES",
     "SEAL_TYPE",
     "Attributes",
+    "Replayed",
     "Seal",
     "Sealed",
     "certificate_digests",
     "check_sealable",
     "data_hash",
+    "is_replay",
     "open_seal",
     "parse_seal",
+    "read_replay",
     "seal",
     "seal_values",
     "verify_body",

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from xroad_lite import policy, times
-from xroad_lite.envelope import SALT_BYTES, parse_seal, verify_body, verify_seal
+from xroad_lite.envelope import SALT_BYTES, is_replay, parse_seal, verify_body, verify_seal
 from xroad_lite.errors import (
     EncryptionError,
     PolicyError,
@@ -57,6 +57,12 @@ class DuplicateError(XRoadError):
 
 def _check_form(found: Judgement) -> None:
     token, salt, body, node = found.token, found.salt, found.body, found.node
+    if is_replay(token):
+        raise SealError(
+            "envelope.replay",
+            "it is marked as a replay of a recorded message: expected the message itself",
+            hint="replays are read from a queue of their own: docs/evidence.md",
+        )
     if len(body) > node.max_body:
         raise SealError("envelope.too_large", f"the body is larger than {node.max_body} bytes")
     if len(salt) != SALT_BYTES:

@@ -1,19 +1,20 @@
 """Which sealed sequence numbers never arrived, and what the sender's own log says of them.
 
-Does not ask anybody: the other party's log comes in. A number is settled by a checkpoint of that
-log which this node had seen, or else by the log's own word.
+Does not ask anybody: the other party's log comes in, a node's own or a bundle's. A number is
+settled by a checkpoint of that log which this node had seen, or else by the log's own word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xroad_lite.errors import LogError
 from xroad_lite.messagelog import entries, merkle
 from xroad_lite.messagelog.checkpoints import Checkpoint
 from xroad_lite.messagelog.entries import Entry
-from xroad_lite.messagelog.store import Store
+from xroad_lite.messagelog.evidence.parts import Source
 
 EVERYBODY = "*"
 SENT, WAITING, EXPIRED, ABSENT = "sent", "waiting", "expired", "absent"
@@ -28,6 +29,10 @@ class Arrived:
     index: int
     at: float
     accepted: bool
+
+
+Came = Mapping[tuple[str, str], Sequence[Arrived]]
+"""What came, by source and recipient, in the order of the numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +50,29 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of one missing number, by the sender's log."""
+    """What became of one missing number, or of some in a row, by the sender's log."""
 
     number: int
+    last: int
+    """The last of them: the same number, but where many are absent."""
     state: str
     entry: int | None
     """Its entry in the sender's log."""
     by: int | None
-    """Size of the checkpoint, seen here, under which that entry is proved; None: by its word."""
+    """Size of the checkpoint, seen here, under which that is proved; None: by the log's word."""
     id: str = ""
     type: str = ""
 
 
-def arrived(log: Iterable[tuple[int, Entry]]) -> dict[tuple[str, str], list[Arrived]]:
-    """What came, by source and recipient, in the order of the numbers; each number once."""
+def arrived(source: Source) -> Came:
+    """What came; each number once.
+
+    ``LogError`` ``log.not_whole`` of chosen entries: nobody can say what is missing of them.
+    """
+    if not source.whole:
+        raise not_whole("it")
     found: dict[tuple[str, str], dict[int, Arrived]] = {}
-    for index, entry in log:
+    for index, entry, _ in _read(source):
         if entry.kind != "message" or entry.fields["direction"] != entries.IN or not entry.proven:
             continue
         sealed = entry.attributes()
@@ -72,11 +84,11 @@ def arrived(log: Iterable[tuple[int, Entry]]) -> dict[tuple[str, str], list[Arri
     return {key: [of[number] for number in sorted(of)] for key, of in found.items()}
 
 
-def gaps(log: Iterable[tuple[int, Entry]]) -> Iterator[Gap]:
+def gaps(came: Came) -> Iterator[Gap]:
     """The numbers that are missing before one that came, by source."""
-    for (source, recipient), came in sorted(arrived(log).items()):
+    for (source, recipient), ones in sorted(came.items()):
         before: Arrived | None = None
-        for one in came:
+        for one in ones:
             expected = 1 if before is None else before.number + 1
             if one.number > expected:
                 yield Gap(source, recipient, expected, one.number - 1, before, one)
@@ -86,71 +98,90 @@ def gaps(log: Iterable[tuple[int, Entry]]) -> Iterator[Gap]:
 class OtherLog:
     """The log of the party that sent, and the checkpoints of it that were seen here."""
 
-    def __init__(self, store: Store, seen: Iterable[Checkpoint]) -> None:
-        """``LogError`` ``log.split_view`` when it is not the log whose checkpoints were seen."""
-        self._store = store
+    def __init__(
+        self, source: Source, seen: Iterable[Checkpoint], waiting: Iterable[int], name: str
+    ) -> None:
+        """``waiting`` are entries that it has not sent yet, where it can tell; ``name`` is for
+        people. ``LogError`` ``log.split_view`` when it is not the log whose checkpoints were seen,
+        ``log.not_whole`` of chosen entries.
+        """
+        if not source.whole:
+            raise not_whole(name)
+        self._source = source
         self._seen = sorted(seen, key=lambda one: one.size)
-        self._check_seen()
-        self._numbers: dict[tuple[str, int], int] = {}
+        self._waiting = set(waiting)
         self._expired: set[int] = set()
-        self._waiting = {row[0] for row in store.query("SELECT idx FROM xl_outbox")}
-        for index, entry in read_all(store):
+        self._entries: dict[str, dict[int, int]] = {}
+        """By recipient, the entry of each number."""
+        roots = self._read({one.size for one in self._seen})
+        self._numbers = {to: sorted(found) for to, found in self._entries.items()}
+        for one in self._seen:
+            if roots.get(one.size) != one.root:
+                raise LogError(
+                    "log.split_view",
+                    f"{name} is not the log that said of itself, when it was seen here, that it "
+                    f"had {one.size} entries: it has {source.size}, and other ones",
+                    hint="ask its party for the log that it showed; keep both: they are the proof",
+                )
+
+    def settle(self, gap: Gap) -> list[Settled]:
+        """What became of the numbers of a gap; those in no entry come as rows of them."""
+        return self._between(gap.recipient, gap.first, gap.last)
+
+    def after(self, recipient: str, last: int) -> list[Settled]:
+        """The numbers after the ``last`` that came, of which no gap can tell."""
+        known = self._numbers.get(recipient)
+        return self._between(recipient, last + 1, known[-1]) if known else []
+
+    def _read(self, sizes: set[int]) -> dict[int, bytes]:
+        """Take in what it sent, and give its roots at these sizes, made of the very entries."""
+        edge, roots = merkle.Edge(), {}
+        for index, entry, leaf in _read(self._source):
+            edge.add(merkle.leaf_hash(leaf))
+            if index + 1 in sizes:
+                roots[index + 1] = edge.root()
             if entry.kind == "outcome" and entry.fields["outcome"] == entries.EXPIRED:
                 self._expired.add(entry.fields["entry"])
             elif entry.proven and entry.fields["direction"] == entries.OUT:
                 sealed = entry.attributes()
                 to = sealed.get("recipient", EVERYBODY)
-                self._numbers[to, int(sealed["sequence"])] = index
+                self._entries.setdefault(to, {})[int(sealed["sequence"])] = index
+        return roots
 
-    def settle(self, gap: Gap) -> list[Settled]:
-        """What became of each number of a gap."""
-        return [self._settle(gap.recipient, one) for one in range(gap.first, gap.last + 1)]
+    def _between(self, recipient: str, first: int, last: int) -> list[Settled]:
+        known, found, expected = self._numbers.get(recipient, []), [], first
+        for number in known[bisect_left(known, first) : bisect_right(known, last)]:
+            found += self._absent(expected, number - 1)
+            found.append(self._found(number, self._entries[recipient][number]))
+            expected = number + 1
+        return found + self._absent(expected, last)
 
-    def after(self, recipient: str, last: int) -> list[Settled]:
-        """The numbers after the ``last`` that came, of which no gap can tell."""
-        later = (number for to, number in self._numbers if to == recipient and number > last)
-        return [self._settle(recipient, number) for number in sorted(later)]
+    def _absent(self, first: int, last: int) -> list[Settled]:
+        by = self._seen[-1].size if self._seen else None
+        return [Settled(first, last, ABSENT, None, by)] if first <= last else []
 
-    def _settle(self, recipient: str, number: int) -> Settled:
-        index = self._numbers.get((recipient, number))
-        if index is None:
-            return Settled(number, ABSENT, None, self._seen[-1].size if self._seen else None)
+    def _found(self, number: int, index: int) -> Settled:
         state = SENT
         if index in self._expired:
             state = EXPIRED
         elif index in self._waiting:
             state = WAITING
-        by = next((one for one in self._seen if one.size > index), None)
-        if by is not None:
-            self._prove(index, by)
-        sealed = self._store.entry(index).attributes()
-        size = None if by is None else by.size
-        return Settled(number, state, index, size, sealed["id"], sealed["type"])
-
-    def _prove(self, index: int, under: Checkpoint) -> None:
-        proof = merkle.inclusion_proof(index, under.size, self._store.read_hash)
-        leaf = merkle.leaf_hash(self._store.leaf(index))
-        merkle.verify_inclusion(index, under.size, leaf, proof, under.root)
-
-    def _check_seen(self) -> None:
-        size = self._store.size
-        for seen in self._seen:
-            if size < seen.size or merkle.root(seen.size, self._store.read_hash) != seen.root:
-                raise LogError(
-                    "log.split_view",
-                    f"{self._store.path} is not the log that said of itself, when it was seen "
-                    f"here, that it had {seen.size} entries: it has {size}, and other ones",
-                    hint="ask its party for the log that it showed; keep both: they are the proof",
-                )
+        by = next((one.size for one in self._seen if one.size > index), None)
+        ((_, leaf),) = self._source.leaves(index, index + 1)
+        sealed = entries.read(leaf).attributes()
+        return Settled(number, number, state, index, by, sealed["id"], sealed["type"])
 
 
-def read_all(store: Store) -> Iterator[tuple[int, Entry]]:
-    """Every entry of a log, read."""
-    for index, leaf in store.entries():
-        yield index, entries.read(leaf)
+def not_whole(name: str) -> LogError:
+    """That chosen entries say nothing of what is missing."""
+    return LogError(
+        "log.not_whole",
+        f"{name} holds chosen entries: what is missing in it may only not have been chosen",
+        hint="take the log, or a bundle of all of it: xroad-lite log export --all OUT",
+    )
 
 
-def source_of(store: Store) -> str | None:
-    """Whose log it is, by what it sent; None of one that sent nothing."""
-    rows = store.query("SELECT source FROM xl_messages WHERE direction = 'out' LIMIT 1")
-    return str(rows[0][0]) if rows else None
+def _read(source: Source) -> Iterator[tuple[int, Entry, bytes]]:
+    for first, last in source.ranges():
+        for index, leaf in source.leaves(first, last):
+            yield index, entries.read(leaf), leaf

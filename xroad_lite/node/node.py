@@ -46,6 +46,7 @@ from xroad_lite.node.message import Message
 from xroad_lite.node.receipts import are_due
 from xroad_lite.node.receiving import Receiver
 from xroad_lite.node.registries import Registries
+from xroad_lite.node.replaying import Replaying
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.settings import Settings
 from xroad_lite.node.terms import Terms
@@ -137,6 +138,7 @@ class Node:
             self._sender.receipts,
             lambda text: self._talk(text),
         )
+        self._replaying = Replaying(self.store, self._judged)
         self.desk = Desk(
             self,
             self._dispatcher,
@@ -210,18 +212,28 @@ class Node:
     # what adapters call
 
     def subscribe(
-        self, type: str, *, reads: str | None = None, confluent_prefix: bool = False
+        self,
+        type: str,
+        *,
+        reads: str | None = None,
+        confluent_prefix: bool = False,
+        replays: bool = False,
     ) -> Callable[[_H], _H]:
         """Have messages of ``type`` handled by the decorated function.
 
         ``reads`` names the message type (or ``type/version``) in whose terms the handler wants the
         body; left out, it comes as it was sent. ``SemanticsError`` when a required field of those
         terms has no source in any newest version of ``type``. ``confluent_prefix`` also takes
-        bodies with Confluent's wire prefix, 0x00 and the number of their schema.
+        bodies with Confluent's wire prefix, 0x00 and the number of their schema. ``replays`` also
+        shows it what ``log replay --to node`` asks for: ``message.replay`` is true then, and the
+        message was handled before.
         """
 
         def decorate(handler: _H) -> _H:
-            self._add(Subscription(str(MessageType.parse(type)), handler), reads, confluent_prefix)
+            name = str(MessageType.parse(type))
+            self._add(Subscription(name, handler), reads, confluent_prefix)
+            if replays:
+                self._replaying.take(name, handler)
             return handler
 
         return decorate
@@ -360,7 +372,7 @@ class Node:
         self._handler_thread = threading.get_ident()
         try:
             with self._courier.handlers():
-                return self._dispatcher.pump(now)
+                return self._dispatcher.pump(now) or self._replaying.pump(now)
         finally:
             self._handler_thread = None
 

@@ -1,7 +1,8 @@
 """What a proposed registry would have changed of the messages of a log; changes nothing itself.
 
-Schemas, mappings and agreements are asked about one at a time. A body that is erased, or that no
-key at hand opens, is counted as such: nothing is said of it.
+Schemas, mappings and agreements are asked about one at a time, each of the registry that has them:
+of another instance's only that one's proposal can tell. A body that is erased, or that no key at
+hand opens, is counted as such: nothing is said of it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from xroad_lite.exchange.compiled import compiled_schema, compiled_translator
 from xroad_lite.exchange.wire_prefix import MARK, decode_marked
 from xroad_lite.messagelog import entries
 from xroad_lite.messagelog.evidence.parts import Source
-from xroad_lite.registry import Agreement, RegistryFolder, SchemaVersion, Snapshot
+from xroad_lite.registry import Agreement, SchemaVersion, Snapshot
 from xroad_lite.registry.agreements import Force
+from xroad_lite.registry.trusted import instance_of
+from xroad_lite.replay.days import Days
 from xroad_lite.replay.recorded import Recorded, recorded
 
 SCHEMA, MAPPING, AGREEMENT = "schema", "mapping", "agreement"
@@ -49,6 +52,8 @@ class Counts:
     erased: int = 0
     closed: int = 0
     """Confidential, and no key at hand opens them."""
+    foreign: int = 0
+    """Of whose schema, mapping or agreement another instance's registry would tell."""
     unread: int = 0
     """Of which the registry of their day is not here, or which it does not read."""
 
@@ -92,17 +97,20 @@ class _ErasedError(Exception):
     """The body that would tell is not kept any more."""
 
 
+class _ForeignError(Exception):
+    """Another instance's registry would tell."""
+
+
 @dataclass(slots=True)
 class Tomorrow:
-    """A proposed registry, the registry of the messages' days, and the keys at hand."""
+    """A proposed registry, the registries of the messages' days, and the keys at hand."""
 
     kind: str
     proposed: Proposal
-    registry: RegistryFolder
+    days: Days
     holder: Holder
     now: float
     """When a proposed agreement is asked, Unix seconds: it may be in force from today on."""
-    _days: dict[str, Snapshot] = field(default_factory=dict)
 
     def foresee(self, source: Source, progress: Callable[[int], None] = lambda _: None) -> Forecast:
         """Hold every message of a log that passed against what is proposed.
@@ -111,7 +119,9 @@ class Tomorrow:
         """
         found, certificates = Forecast(), dict(source.certificates)
         for one in recorded(source):
-            if one.entry.kind == "message" and one.entry.proven and self._matters(one):
+            if one.entry.kind == "snapshot":
+                self.days.adopt(one.entry)
+            elif one.entry.kind == "message" and one.entry.proven and self._matters(one):
                 self._take(one, certificates, found)
             progress(one.index)
         return found
@@ -132,6 +142,9 @@ class Tomorrow:
         except _ErasedError:
             counts.erased += 1
             return
+        except _ForeignError:
+            counts.foreign += 1
+            return
         except EncryptionError:
             counts.closed += 1
             return
@@ -150,7 +163,8 @@ class Tomorrow:
     # a schema
 
     def _schema(self, one: Recorded, sealed: Attributes) -> Iterator[str]:
-        written, day = self._written(sealed)
+        written, day = self.days.written(one.entry, sealed)
+        self._check_of(day.instance.instance)
         version = self.proposed.latest_schema(sealed.type)
         if version is None:
             yield "no version of it would be in use"
@@ -177,8 +191,9 @@ class Tomorrow:
     # a mapping
 
     def _mapping(self, one: Recorded, sealed: Attributes) -> Iterator[str]:
-        written, _ = self._written(sealed)
-        then = self._day(one.entry.fields["registry"])
+        written, _ = self.days.written(one.entry, sealed)
+        then = self.days.here(one.entry)
+        self._check_of(then.instance.instance)
         target = then.schema(one.entry.fields["reads"])
         if target is None:
             raise RegistryError("registry.missing_schema", "the schema that it was read as is gone")
@@ -203,11 +218,14 @@ class Tomorrow:
     # an agreement
 
     def _agreement(self, one: Recorded, sealed: Attributes) -> Iterator[str]:
-        written, day = self._written(sealed)
-        old = day.agreement(sealed.agreement)
+        here = self.days.here(one.entry)
+        parties = {instance_of(sealed.source), instance_of(sealed.recipient or "")} - {""}
+        self._check_of(here.instance.instance, *parties)
+        old = self.days.senders(one.entry, sealed).agreement(sealed.agreement)
         verdict = one.entry.fields.get("verdict") or {}
         refused = verdict.get("check") == _POLICY
         try:
+            self._check_trusted(parties)
             new = self._decided(sealed, old)
         except XRoadError as error:
             if not refused:
@@ -219,7 +237,7 @@ class Tomorrow:
         fields = new.fields_.get(sealed.type)
         if fields is None or (old is not None and old.fields_.get(sealed.type) == fields):
             return
-        value = self._value(one, sealed)
+        value, (written, day) = self._value(one, sealed), self.days.written(one.entry, sealed)
         kept = compiled_schema(day, written).project(value, fields)
         for path in dict.fromkeys(_general(path) for path in _paths(value, kept)):
             yield f"the field {path} would be left out"
@@ -253,20 +271,17 @@ class Tomorrow:
             return sealed.agreement
         return self.proposed.agreement_iri(max(versions, key=lambda one: one.version))
 
+    def _check_trusted(self, instances: set[str]) -> None:
+        own = self.proposed.instance.instance
+        for name in sorted(instances - {own, *self.proposed.trusted}):
+            raise RegistryError("registry.untrusted_instance", f"{own} would not trust {name}")
+
     # what it was
 
-    def _written(self, sealed: Attributes) -> tuple[SchemaVersion, Snapshot]:
-        """The schema that it was written in, and the snapshot that has it."""
-        day = self._day(sealed.registry)
-        found = day.schema(sealed.dataschema)
-        if found is None:
-            raise RegistryError("registry.missing_schema", f"{day.name} lacks {sealed.dataschema}")
-        return found, day
-
-    def _day(self, name: str) -> Snapshot:
-        if name not in self._days:
-            self._days[name] = self.registry.load(self.registry.head(name))
-        return self._days[name]
+    def _check_of(self, *instances: str) -> None:
+        """That the proposed registry is of one of these instances."""
+        if self.proposed.instance.instance not in instances:
+            raise _ForeignError
 
     def _plain(self, one: Recorded) -> bytes:
         if one.body is None:
@@ -274,7 +289,7 @@ class Tomorrow:
         return self.holder.logged_body(one.entry.attributes(), one.body[1])
 
     def _value(self, one: Recorded, sealed: Attributes) -> Any:
-        plain, (written, day) = self._plain(one), self._written(sealed)
+        plain, (written, day) = self._plain(one), self.days.written(one.entry, sealed)
         compiled = compiled_schema(day, written)
         if plain.startswith(MARK):
             return decode_marked(compiled, written, plain, asked=True)

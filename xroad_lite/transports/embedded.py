@@ -40,9 +40,17 @@ _POLL_SECONDS = 0.01
 class EmbeddedTransport:
     """The bus file as one subsystem sees it. ``TransportError`` when the file cannot be used."""
 
-    def __init__(self, path: Path, me: SubsystemId, *, max_body: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        me: SubsystemId | str,
+        *,
+        max_body: int,
+        max_seal: int = MAX_SEAL_BYTES,
+    ) -> None:
         self._me = str(me)
         self._max_body = max_body
+        self._max_seal = max_seal
         self._lanes: list[str] = []
         self._given = 0
         self._outcomes: list[tuple[int, Outcome]] = []
@@ -114,7 +122,7 @@ class EmbeddedTransport:
         rows = self._execute(
             _RECEIVE.format(marks=",".join("?" * len(self._lanes))),
             (
-                MAX_SEAL_BYTES + 1,
+                self._max_seal + 1,
                 SALT_BYTES + 1,
                 self._max_body + 1,
                 self._me,

@@ -12,11 +12,9 @@ from rich.markup import escape
 
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import log_app
-from xroad_lite.errors import LogError
 
 if TYPE_CHECKING:
     from xroad_lite.audit.differences import Difference, Held
-    from xroad_lite.audit.opening import Bundle, Log
 
 _NOT_ESTABLISHED = 3
 _SHOWN = 8
@@ -45,29 +43,17 @@ def audit(
     Exit code 1 if the two do not agree, 3 if something could not be established.
     """
     from xroad_lite.audit.between import hold
+    from xroad_lite.audit.opening import whole_evidence
 
     with output.progress("reading") as progress:
         found = hold(
-            (_opened(one), _opened(other)),
+            (whole_evidence(one), whole_evidence(other)),
             lambda done, size: progress("entries read", done, size),
             within,
         )
     output.give(_value(found), lambda: _people(found))
     if found.verdict is not None:
         raise typer.Exit(output.FOUND_WRONG if found.verdict == "wrong" else _NOT_ESTABLISHED)
-
-
-def _opened(path: Path) -> Log | Bundle:
-    from xroad_lite.audit.opening import LoneProof, open_evidence
-
-    found = open_evidence(path)
-    if isinstance(found, LoneProof):
-        raise LogError(
-            "log.no_evidence",
-            f"{path} is the proof of one entry: expected a log or a bundle",
-            hint="make a bundle with: xroad-lite log export --all OUT",
-        )
-    return found
 
 
 def _value(found: Held) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
 
 if TYPE_CHECKING:
-    from xroad_lite.messagelog import Store
+    from xroad_lite.audit.opening import Bundle, Log
     from xroad_lite.messagelog.gaps import Arrived, Gap, OtherLog, Settled
 
 _WORDS = {
@@ -27,11 +27,14 @@ _WORDS = {
 @log_app.command("gaps")
 @output.command
 def gaps(
+    place: Annotated[
+        Path | None, typer.Argument(help="A log or a bundle of one; else the node's log.")
+    ] = None,
     node: options.NodeFolder = Path(),
     log: LogOption = None,
     against: Annotated[
         list[Path] | None,
-        typer.Option(help="A sender's own log, to settle what is missing; may be repeated."),
+        typer.Option(help="A sender's log or bundle, to settle what is missing; repeatable."),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -39,16 +42,16 @@ def gaps(
 
     What a sender's log says counts when a checkpoint of it, seen by this node, proves it.
     """
-    from xroad_lite.messagelog import Store
-    from xroad_lite.messagelog.gaps import arrived, read_all
+    from xroad_lite.audit.opening import whole_evidence
+    from xroad_lite.messagelog.gaps import arrived
     from xroad_lite.messagelog.gaps import gaps as find
 
-    store = Store(log_file(node, log), readonly=True)
-    entries = list(read_all(store))
-    others = dict(_other(store, one) for one in against or ())
-    found = [_gap(gap, others.get(gap.source)) for gap in find(entries)]
-    for (source, recipient), came in arrived(entries).items():
-        found += _tail(source, recipient, came, others.get(source))
+    evidence = whole_evidence(place or log_file(node, log))
+    came = arrived(evidence.source)
+    others = dict(_other(evidence, one) for one in against or ())
+    found = [_gap(gap, others.get(gap.source)) for gap in find(came)]
+    for (source, recipient), ones in came.items():
+        found += _tail(source, recipient, ones[-1], others.get(source))
     missing = sum(one["missing"] for one in found)
 
     def people() -> None:
@@ -63,19 +66,19 @@ def gaps(
         raise typer.Exit(output.FOUND_WRONG)
 
 
-def _other(store: Store, path: Path) -> tuple[str, OtherLog]:
+def _other(evidence: Log | Bundle, path: Path) -> tuple[str, OtherLog]:
+    from xroad_lite.audit.opening import whole_evidence
+    from xroad_lite.audit.sides import Side
     from xroad_lite.errors import LogError
-    from xroad_lite.identifiers import SubsystemId, url_path
-    from xroad_lite.messagelog import Store
-    from xroad_lite.messagelog.gaps import OtherLog, source_of
-    from xroad_lite.messagelog.seen import SeenTable
+    from xroad_lite.messagelog.gaps import OtherLog
 
-    other = Store(path, readonly=True)
-    source = source_of(other)
-    if source is None:
-        raise LogError("log.nothing_sent", f"the log {path} has sent nothing: it settles no gap")
-    held = SeenTable(store).held(url_path(SubsystemId.parse(source)))
-    return source, OtherLog(other, [one.checkpoint for one in held])
+    mine, other = Side.of(0, evidence), Side.of(1, whole_evidence(path))
+    if mine.subsystem == other.subsystem:
+        raise LogError(
+            "log.one_party",
+            f"both are logs of {mine.subsystem}: expected that of a party that sent to it",
+        )
+    return other.subsystem, OtherLog(other.source, mine.seen(other), other.waiting, str(path))
 
 
 def _gap(gap: Gap, other: OtherLog | None) -> dict[str, Any]:
@@ -92,21 +95,22 @@ def _gap(gap: Gap, other: OtherLog | None) -> dict[str, Any]:
 
 
 def _tail(
-    source: str, recipient: str, came: list[Arrived], other: OtherLog | None
+    source: str, recipient: str, came: Arrived, other: OtherLog | None
 ) -> list[dict[str, Any]]:
     """What the sender's log has after the last number that came."""
-    settled = other.after(recipient, came[-1].number) if other is not None else []
+    settled = other.after(recipient, came.number) if other is not None else []
     if not settled:
         return []
+    first, last = settled[0].number, settled[-1].last
     return [
         {
             "source": source,
             "recipient": recipient,
-            "first": settled[0].number,
-            "last": settled[-1].number,
-            "after": _came(came[-1]),
+            "first": first,
+            "last": last,
+            "after": _came(came),
             "before": None,
-            **_settled(settled, len(settled)),
+            **_settled(settled, last - first + 1),
         }
     ]
 
@@ -115,6 +119,7 @@ def _settled(settled: list[Settled], count: int) -> dict[str, Any]:
     numbers = [
         {
             "number": one.number,
+            "last": one.last,
             "state": one.state,
             "id": one.id,
             "type": one.type,
@@ -132,9 +137,7 @@ def _came(one: Arrived) -> dict[str, Any]:
 
 
 def _tell(gap: dict[str, Any]) -> None:
-    numbers = str(gap["first"])
-    if gap["last"] != gap["first"]:
-        numbers += f" to {gap['last']}"
+    numbers = _span(gap["first"], gap["last"])
     when = " and ".join(
         f"{one['number']} ({one['time'][:19].replace('T', ' ')})"
         for one in (gap["after"], gap["before"])
@@ -151,6 +154,11 @@ def _tell(gap: dict[str, Any]) -> None:
             if one["proved_by"] is None
             else f"proved by its checkpoint of {one['proved_by']} entries, seen here"
         )
-        output.paragraph(f"{one['number']}: {_WORDS[one['state']]}{entry}; {proof}", indent=2)
+        numbers = _span(one["number"], one["last"])
+        output.paragraph(f"{numbers}: {_WORDS[one['state']]}{entry}; {proof}", indent=2)
     if not gap["numbers"]:
         output.paragraph("to settle it: log gaps --against LOG, with the sender's log", indent=2)
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"

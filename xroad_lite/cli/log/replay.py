@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, holder_at, log_app, log_file
+from xroad_lite.cli.log.replay_shown import (
+    Shown,
+    ToHandler,
+    ToNode,
+    ToQueue,
+    callable_named,
+    queue_at,
+)
+from xroad_lite.cli.log.replay_tomorrow import foreseen, say_tomorrow, tomorrow
 from xroad_lite.errors import ConfigurationError, LogError
 
 if TYPE_CHECKING:
     from xroad_lite.audit.opening import Bundle, Log
-    from xroad_lite.exchange import Judgement
-    from xroad_lite.node.message import Message
+    from xroad_lite.messagelog.replays import ReplayTable
     from xroad_lite.registry import RegistryFolder
     from xroad_lite.replay.judging import Replay, Trusted
-    from xroad_lite.replay.tomorrow import Forecast
-
-_SHOWN = 12
 
 
 class To(StrEnum):
-    """Against what."""
+    """Against what, or to whom."""
 
     SCHEMA = "schema"
     MAPPING = "mapping"
     AGREEMENT = "agreement"
     HANDLER = "handler"
+    QUEUE = "queue"
+    NODE = "node"
+
+
+_EXAMPLES = {
+    "proposed": "--to schema --proposed instance/source",
+    "handler": "--to handler --handler adapter:register",
+    "queue": "--to queue --queue replay.civil",
+}
 
 
 @log_app.command("replay")
@@ -54,122 +65,109 @@ def replay(
     handler: Annotated[
         str | None, typer.Option(help="With --to handler: a callable, as module:function.")
     ] = None,
-    after: Annotated[
-        int, typer.Option(help="With --to handler: only messages beyond this entry.")
-    ] = -1,
+    queue: Annotated[
+        str | None, typer.Option(help="With --to queue: its name, which begins with replay.")
+    ] = None,
+    transport: Annotated[
+        str | None,
+        typer.Option(help="With --to queue: embedded:FILE or amqp://…; else the node's."),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(help="With --to node: seconds without a result to wait.", min=0.1)
+    ] = 10.0,
+    after: Annotated[int, typer.Option(help="Show only messages beyond this entry.")] = -1,
     type_: Annotated[
-        str | None, typer.Option("--type", help="With --to handler: only this message type.")
+        str | None, typer.Option("--type", help="Show only this message type.")
+    ] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="Show only this message; may be repeated.")
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Judge every received message again, under the registry of its day; compare the verdicts.
 
     With --to: what a proposed schema, mapping or agreement would have changed, message by message;
-    or every message that is accepted again is shown to a handler, marked as a replay, without
-    effects. Exit code 1 if a verdict differs, if anything would have changed, or the handler fails.
+    or every message that is accepted again is shown to a handler, a queue or the running node,
+    marked as a replay. Exit code 1 if a verdict differs, anything would have changed, or what is
+    shown fails.
     """
-    _check_options(to, proposed, handler)
-    evidence = _opened(place or log_file(node, log))
+    chosen = {"after": after, "type": type_, "ids": frozenset(ids or ())}
+    _check_options(to, {"proposed": proposed, "handler": handler, "queue": queue}, chosen)
+    from xroad_lite.audit.opening import whole_evidence
+
+    evidence = whole_evidence(place or log_file(node, log))
     me, registry, trusted = _registries(evidence, node)
     if proposed is None:
-        shown = None if handler is None else _Shown(_callable(handler), after, type_)
+        shown = _shown(evidence, node, handler, queue, transport, wait, to, chosen)
         again = _judged(evidence, me, registry, trusted, node, shown)
         told = {} if shown is None else shown.to_json()
         output.give(_again(again) | told, lambda: _say_again(again, shown))
-        wrong = not again.equal or bool(shown and shown.failed)
+        wrong = not again.equal or not (shown is None or shown.ok)
     else:
         assert to is not None
-        forecast = _foreseen(evidence, registry, node, to, proposed)
-        output.give(_tomorrow(forecast), lambda: _say_tomorrow(forecast, to))
+        forecast = foreseen(evidence, (registry, trusted), node, to.value, proposed)
+        output.give(tomorrow(forecast), lambda: say_tomorrow(forecast, to.value))
         wrong = bool(forecast.changed)
     if wrong:
         raise typer.Exit(output.FOUND_WRONG)
 
 
-def _check_options(to: To | None, proposed: Path | None, handler: str | None) -> None:
-    if (to is not None and to is not To.HANDLER) != (proposed is not None):
+def _check_options(to: To | None, given: dict[str, object], chosen: dict[str, Any]) -> None:
+    needed = {To.HANDLER: "handler", To.QUEUE: "queue", To.NODE: ""}
+    needs = "" if to is None else needed.get(to, "proposed")
+    for name, example in _EXAMPLES.items():
+        if (name == needs) != (given[name] is not None):
+            raise ConfigurationError(
+                f"config.{name}",
+                f"got --to {to.value if to else 'nothing'} "
+                f"{'without' if name == needs else 'with'} --{name}: these go together: {example}",
+                hint=f"for example: xroad-lite log replay {example}",
+            )
+    choice = chosen["after"] != -1 or chosen["type"] is not None or chosen["ids"]
+    if choice and to not in needed:
         raise ConfigurationError(
-            "config.proposed",
-            "--to schema, mapping or agreement and --proposed go together: what to look at, and "
-            "the registry that has it",
-            hint="for example: xroad-lite log replay --to schema --proposed instance/source",
-        )
-    if (to is To.HANDLER) != (handler is not None):
-        raise ConfigurationError(
-            "config.handler",
-            "--to handler and --handler go together: expected a callable, as module:function",
-            hint="for example: xroad-lite log replay --to handler --handler adapter:register",
+            "config.replay",
+            "--after, --type and --id choose what is shown to a handler, a queue or the node: "
+            "without that, all is judged",
+            hint="judge some messages alone: xroad-lite log export --id ID OUT, and replay OUT",
         )
 
 
-def _callable(name: str) -> Callable[[Message], object]:
-    """What ``module:function`` names; modules of this folder are found too."""
-    import sys
-    from importlib import import_module
-
-    module, _, function = name.partition(":")
-    sys.path.insert(0, "")
-    try:
-        found = getattr(import_module(module), function) if module and function else None
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError("config.handler", f"--handler {name!r}: {error}") from None
-    finally:
-        sys.path.remove("")
-    if not callable(found):
-        raise ConfigurationError(
-            "config.handler", f"got --handler {name!r}: expected a callable, as module:function"
-        )
-    return cast("Callable[[Message], object]", found)
-
-
-@dataclass(slots=True)
-class _Shown:
-    """Shows what was accepted to a handler, once more and without effects."""
-
-    handler: Callable[[Message], object]
-    after: int
-    type: str | None
-    handled: int = 0
-    last: int = -1
-    """The last entry that was looked at."""
-    failed: list[tuple[int, str]] = field(default_factory=list)
-
-    def __call__(self, entry: int, found: Judgement) -> None:
-        from xroad_lite.node.message import replayed
-
-        sealed = found.attributes
-        self.last = max(entry, self.after)
-        wanted = self.type in (None, sealed.type) and sealed.inreplyto is None
-        if entry <= self.after or not wanted:
-            return
-        self.handled += 1
-        try:
-            self.handler(replayed(found, entry))
-        except Exception as error:  # noqa: BLE001 - whatever an adapter raises is its failure
-            self.failed.append((entry, f"{type(error).__name__}: {error}"))
-
-    def to_json(self) -> dict[str, Any]:
-        """For programs."""
-        failed = [{"entry": entry, "message": why} for entry, why in self.failed]
-        return {"handled": self.handled, "failed": failed, "last": self.last} | (
-            {"ok": False} if failed else {}
-        )
+def _shown(
+    evidence: Log | Bundle,
+    node: Path,
+    handler: str | None,
+    queue: str | None,
+    transport: str | None,
+    wait: float,
+    to: To | None,
+    chosen: dict[str, Any],
+) -> Shown | None:
+    """To whom it is shown, if to anybody."""
+    if handler is not None:
+        return ToHandler(handler=callable_named(handler), **chosen)
+    if queue is not None:
+        return ToQueue(name=queue, queue=queue_at(node, transport, queue), **chosen)
+    if to is To.NODE:
+        return ToNode(table=_table(evidence, node), wait=wait, **chosen)
+    return None
 
 
-def _opened(path: Path) -> Log | Bundle:
-    from xroad_lite.audit.opening import LoneProof, open_evidence
+def _table(evidence: Log | Bundle, node: Path) -> ReplayTable:
+    """Where the running node looks; only its own log has one."""
     from xroad_lite.messagelog import Store
+    from xroad_lite.messagelog.replays import ReplayTable
 
-    if not path.exists():
-        Store(path, readonly=True)  # says what to do where there is none
-    found = open_evidence(path)
-    if isinstance(found, LoneProof):
-        raise LogError(
-            "log.no_evidence",
-            f"{path} is the proof of one entry: expected a log or a bundle",
-            hint="make a bundle with: xroad-lite log export --id ID OUT",
+    own = log_file(node, None)
+    if not own.exists() or not evidence.path.samefile(own):
+        raise ConfigurationError(
+            "config.replay",
+            f"--to node shows the running node what is in its own log, {own}: got {evidence.path}",
+            hint="show what is in a bundle or a copy with --to handler or --to queue",
         )
-    return found
+    table = ReplayTable(Store(own))
+    table.create()
+    return table
 
 
 def _registries(evidence: Log | Bundle, node: Path) -> tuple[str, RegistryFolder, Trusted]:
@@ -206,14 +204,14 @@ def _judged(
     registry: RegistryFolder,
     trusted: Trusted,
     node: Path,
-    shown: _Shown | None,
+    shown: Shown | None,
 ) -> Replay:
     from xroad_lite.encryption import Holder
     from xroad_lite.replay import replay_log
 
     source, holder = evidence.source, holder_at(node)
     with output.progress("replaying") as progress:
-        return replay_log(
+        found = replay_log(
             source,
             registry,
             me,
@@ -222,6 +220,9 @@ def _judged(
             holder=holder if holder.me == me else Holder(me),  # without keys: all stays closed
             accepted=shown or (lambda *_: None),
         )
+    if shown is not None:
+        shown.end()
+    return found
 
 
 def _again(found: Replay) -> dict[str, Any]:
@@ -236,7 +237,7 @@ def _again(found: Replay) -> dict[str, Any]:
     }
 
 
-def _say_again(found: Replay, shown: _Shown | None) -> None:
+def _say_again(found: Replay, shown: Shown | None) -> None:
     output.out.print(
         f"{found.judged} judged again, {found.unproven} of which only a digest was kept, "
         f"{found.erased} with their bodies erased"
@@ -252,61 +253,4 @@ def _say_again(found: Replay, shown: _Shown | None) -> None:
     if found.equal:
         output.out.print("every verdict is the same")
     if shown is not None:
-        output.out.print(f"{shown.handled} shown to the handler again, {len(shown.failed)} failed")
-        for entry, why in shown.failed[:_SHOWN]:
-            output.paragraph(f"[bold red]failed[/] entry {entry}: {escape(why)}")
-        output.paragraph(f"to go on from here later: --after {shown.last}")
-
-
-def _foreseen(
-    evidence: Log | Bundle, registry: RegistryFolder, node: Path, to: To, proposed: Path
-) -> Forecast:
-    from xroad_lite.registry.source import read_source
-    from xroad_lite.replay.tomorrow import Proposal, Tomorrow
-
-    draft = Proposal.draft(read_source(proposed))
-    draft.read()
-    tomorrow = Tomorrow(to.value, draft, registry, holder_at(node), time.time())
-    source = evidence.source
-    with output.progress("holding against what is proposed") as progress:
-        return tomorrow.foresee(source, lambda done: progress("entries read", done, source.size))
-
-
-def _tomorrow(found: Forecast) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {
-        "ok": not found.changed,
-        "changed": found.changed,
-        "types": {name: asdict(one) for name, one in sorted(found.types.items())},
-        "changes": [asdict(one) for one in found.changes.values()],
-    }
-
-
-def _say_tomorrow(found: Forecast, to: To) -> None:
-    made = output.table("", "type", "the same#", "changed#", "could not be told#")
-    for name, one in sorted(found.types.items()):
-        untold = one.erased + one.closed + one.unread
-        made.add_row(escape(name), str(one.same), str(one.changed), str(untold))
-    output.out.print(made if found.types else "no message in it is touched")
-    for change in list(found.changes.values())[:_SHOWN]:
-        output.paragraph(
-            f"[yellow]{change.count}[/] {escape(change.type)}: {escape(change.said)}; "
-            f"as entry {change.entry}"
-        )
-    if len(found.changes) > _SHOWN:
-        output.paragraph(f"and {len(found.changes) - _SHOWN} more: see --json")
-    why = {
-        "erased": sum(one.erased for one in found.types.values()),
-        "confidential, and no key at hand opens them": sum(
-            one.closed for one in found.types.values()
-        ),
-        "of a day or an instance whose registry is not here": sum(
-            one.unread for one in found.types.values()
-        ),
-    }
-    for text, count in why.items():
-        if count:
-            output.paragraph(f"could not be told of {count}: {text}")
-    if not found.changed:
-        output.out.print(f"the proposed {to.value} would have changed nothing")
+        shown.say()

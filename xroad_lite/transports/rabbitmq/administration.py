@@ -111,7 +111,8 @@ def apply(
 
 def declare(plan: Plan, uri: str, *, base: Path = Path(), stale: Sequence[Binding] = ()) -> None:
     """Declare exchanges and queues, bind them, and unbind what is ``stale``, over AMQP alone."""
-    with _channel(uri, base) as channel:
+    with connected(uri, base) as connection:
+        channel = connection.channel()
         for exchange in plan.exchanges:
             channel.exchange_declare(exchange, "topic", durable=True)
         for queue in plan.queues:
@@ -129,7 +130,8 @@ def remove(plan: Plan, uri: str, *, base: Path = Path()) -> None:
 
     For an instance that ends, and for one that must begin empty.
     """
-    with _channel(uri, base) as channel:
+    with connected(uri, base) as connection:
+        channel = connection.channel()
         for queue in plan.queues:
             channel.queue_delete(queue)
         for exchange in plan.exchanges:
@@ -137,13 +139,14 @@ def remove(plan: Plan, uri: str, *, base: Path = Path()) -> None:
 
 
 @contextmanager
-def _channel(uri: str, base: Path) -> Iterator[Any]:
+def connected(uri: str, base: Path) -> Iterator[Any]:
+    """A connection that waits for each answer; ``TransportError`` when the broker refuses."""
     address = parse_address(uri, base=base)
     try:
         with pika.BlockingConnection(
-            [parameters(address, host, port, "broker apply") for host, port in address.hosts]
+            [parameters(address, host, port, "an operator") for host, port in address.hosts]
         ) as connection:
-            yield connection.channel()
+            yield connection
     except (AMQPError, OSError) as error:
         raise TransportError(
             "transport.broker_refused",

@@ -15,6 +15,7 @@ from xroad_lite.transports.rabbitmq.topology import (
     Policy,
     queue_arguments,
 )
+from xroad_lite.transports.replays import PREFIX
 
 TO_EXCHANGE = "exchange "
 """Before the name where a binding that was found leads to an exchange, as no plan has it."""
@@ -95,7 +96,8 @@ def _read(document: Any, virtual_host: str) -> Found:
     users = document.get("users", [])
     privileged = frozenset(one["name"] for one in users if one.get("tags"))
     right, wrong = _split(here("exchanges"), _is_ours_exchange)
-    queues, wrong_queues = _split(here("queues"), _is_ours_queue)
+    planned = [one for one in here("queues") if not one["name"].startswith(PREFIX)]
+    queues, wrong_queues = _split(planned, _is_ours_queue)
     permissions = [one for one in here("permissions") if one["user"] not in privileged]
     plan = Plan(
         exchanges=right,
