@@ -91,6 +91,13 @@ class Subscriptions:
         """A subsystem's own of a type."""
         return self._all.get((subsystem, type_))
 
+    def own(self, subsystem: str, type_: str) -> Subscription:
+        """A subsystem's own of a type; ``ProblemError`` 404 if it has none."""
+        found = self.find(subsystem, type_)
+        if found is None:
+            raise ProblemError(404, "govstack.subscription", f"there is no subscription to {type_}")
+        return found
+
     def of(self, subsystem: str, domain: str) -> list[Subscription]:
         """A subsystem's own in a domain."""
         own = [one for one in self._all.values() if one.subsystem == subsystem]
