@@ -238,7 +238,8 @@ def test_what_is_no_key_is_refused(jwk: dict[str, str]) -> None:
 def test_a_private_key_is_not_taken_for_a_public_one() -> None:
     """A registry that lists a private key is told so."""
     with pytest.raises(EncryptionError, match="private part"):
-        PublicKey.read(KEYS[SOURCE].jwk.as_dict(private=True))
+        PublicKey.read({**KEYS[SOURCE].public.members(), "d": "AA"})
+    assert "d" not in KEYS[SOURCE].jwk.as_dict(private=True)
 
 
 def test_pseudonyms_are_the_agreements_own() -> None:

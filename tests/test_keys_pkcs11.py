@@ -6,7 +6,11 @@ import subprocess
 import threading
 
 import pytest
+import yaml
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from xroad_lite import times
 from xroad_lite.errors import KeysError
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import (
@@ -23,8 +27,10 @@ from xroad_lite.keys import (
     to_pem,
     tokens,
 )
+from xroad_lite.node import Node, Settings
+from xroad_lite.node.encryption_keys import EncryptionKeys
 from xroad_lite.stewardship import Authority
-from xroad_lite.testing import HEALTH
+from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Clock, two_agency_instance
 
 NOW = 1_790_000_000
 ME = SubsystemId.parse(HEALTH)
@@ -155,6 +161,20 @@ def test_a_lost_session_is_made_again(token):
     assert len(signer.sign(b"after that")) == 64
 
 
+def test_no_key_is_taken_for_another_after_the_library_began_anew(token):
+    """Its numbers for sessions and keys begin again: each key looks for its own first."""
+    import pkcs11
+
+    keys = [new_key(token.format(f"one of {number}"), passphrase=PIN) for number in range(4)]
+    for key in keys:
+        key.sign(b"before", ec.ECDSA(hashes.SHA256()))
+    for first in range(4):
+        pkcs11.lib(MODULE).finalize()
+        for key in (*keys[first:], *keys[:first]):
+            signature = key.sign(b"after", ec.ECDSA(hashes.SHA256()))
+            key.public_key().verify(signature, b"after", ec.ECDSA(hashes.SHA256()))
+
+
 def test_a_token_that_stays_away_is_said_and_may_come_back(token, monkeypatch):
     """Signing fails with our error while it is away, and works again afterwards."""
     uri = token.format("away")
@@ -198,6 +218,79 @@ def test_threads_may_sign_at_once(token):
     for thread in threads:
         thread.join()
     assert not bad
+
+
+def test_a_key_that_agrees_gives_the_secret_of_both(token):
+    """ECDH in the token is what the other side finds in memory; such a key does not sign."""
+    key = new_key(token.format("agrees"), passphrase=PIN, agrees=True)
+    for _ in range(5):
+        other = ec.generate_private_key(ec.SECP256R1())
+        assert key.exchange(ec.ECDH(), other.public_key()) == other.exchange(
+            ec.ECDH(), key.public_key()
+        )
+    assert refused(KeySigner(key, (), "ES256").sign, b"data")[0] == "keys.token"
+    signs = new_key(token.format("signs only"), passphrase=PIN)
+    assert refused(signs.exchange, ec.ECDH(), other.public_key())[0] == "keys.token"
+
+
+def test_a_node_reads_what_is_confidential_with_keys_in_a_token(token, tmp_path, monkeypatch):
+    """The first and the next, in no file; while the token is away, what comes is undecided."""
+    import pkcs11
+
+    two = two_agency_instance(tmp_path, now=NOW - 100)
+    folder = two.node_folder(CIVIL)
+    for number in folder.glob("encryption*.pem"):
+        number.unlink()
+    monkeypatch.setenv("XROAD_LITE_PASSPHRASE", PIN.decode())
+    edited(folder / "node.yaml", lambda one: one.update(encryption_key=token.format("opens")))
+    for name in ("births", "persons"):
+        agreement = two.source / f"agreements/{name}-1.yaml"
+        edited(agreement, lambda one: one.update(confidential=True, pseudonym_key=None))
+    heard = []
+    clock = Clock(NOW)
+    listed = []
+    for number in (1, 2):
+        made, _, key = EncryptionKeys(Settings.read(folder)).make(PIN)
+        assert made == number
+        listed.append({**key.public.members(), "from": times.to_text(NOW - 100 + number)})
+        member = two.source / "members/civil.yaml"
+        edited(member, lambda one: one["subsystems"][0].update(encryption_keys=listed))
+        two.publish(clock())
+        with Node.open(folder, clock=clock) as civil:
+            civil.subscribe("health.birth")(lambda message: heard.append(message.body))
+            with Node.open(two.node_folder(HEALTH), clock=clock) as health:
+                for _ in range(2):
+                    health.publish("health.birth", BIRTH)
+                    while health.step() | civil.step():
+                        pass
+                    pkcs11.lib(MODULE).finalize()  # as if it were pulled out, and put back
+        clock.turn(60)
+    assert heard == [BIRTH] * 4
+    with Node.open(folder, clock=clock) as civil:
+        assert len(civil._holder.kids) == 2
+        entries = [number for number, _ in civil.store.entries() if civil.store.body(number)]
+        bodies = [civil._receiver.read(number, NOW).value for number in entries]
+        assert bodies == [BIRTH] * 4
+        civil.subscribe("health.birth")(lambda message: heard.append(message.body))
+        with monkeypatch.context() as away, Node.open(two.node_folder(HEALTH), clock=clock) as node:
+            pkcs11.lib(MODULE).finalize()
+            away.setattr(tokens, "_fits", lambda *_: False)
+            node.publish("health.birth", BIRTH)
+            while node.step() | civil.step():
+                pass
+            assert civil.status()["undecided"] == 1
+        clock.turn(60)
+        civil.step()
+        assert heard == [BIRTH] * 5
+    names = sorted(one.name for one in folder.glob("encryption*"))
+    assert names == ["encryption-2.jwk", "encryption.jwk"]
+
+
+def edited(path, change):
+    """Change a YAML file in place."""
+    value = yaml.safe_load(path.read_text())
+    change(value)
+    path.write_text(yaml.safe_dump(value))
 
 
 def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch):

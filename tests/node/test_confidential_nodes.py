@@ -201,7 +201,10 @@ def test_a_key_that_is_named_and_not_there_stops_the_start(two: TwoAgencies) -> 
         Node.open(folder)
     assert "keys new --use encryption" in refused.value.hint
     (folder / "node.yaml").write_text(text + 'encryption_key: "pkcs11:object=x"\n')
-    with pytest.raises(KeysError, match="expected file:PATH"):
+    with pytest.raises(KeysError, match=r"encryption\.jwk, its public side, is not there"):
+        Node.open(folder)
+    (folder / "node.yaml").write_text(text + 'encryption_key: "vault:x"\n')
+    with pytest.raises(KeysError, match="expected file:PATH or pkcs11:"):
         Node.open(folder)
 
 

@@ -35,9 +35,9 @@ def encryption_rows(settings: Settings, snapshot: Snapshot) -> Iterator[Row]:
     current = party.encryption_key(time.time())
     if current is not None and current.kid in gone:
         found = f"what is sent now is encrypted to {current.kid[:16]}…, which is not here"
-        yield what, "missing", found, "put its file back, or list a key that is here"
+        yield what, "missing", found, "put it back, or list a key that is here"
     elif gone:
         found = f"{len(gone)} of {len(listed)} listed keys are not here"
-        yield what, "optional", found, "put their files back, to read what is old"
+        yield what, "optional", found, "put them back, to read what is old"
     else:
         yield what, "good", f"all {len(listed)} that the registry lists are here", ""

@@ -18,22 +18,21 @@ if TYPE_CHECKING:
 
 def make(settings: Settings, source: str | None, *, without: bool, first: bool) -> None:
     """Make the first key, or the one after the newest, and say what the registry must list."""
-    from xroad_lite.encryption import PrivateKey
-    from xroad_lite.keys import new_key
     from xroad_lite.node.encryption_keys import EncryptionKeys
 
     keys = EncryptionKeys(settings)
-    there = keys.paths()
+    there = keys.uris()
     if first and there:
         raise KeysError(
             "keys.exists",
             f"there is an encryption key already: {there[max(there)]}",
             hint="for a new one beside it: xroad-lite keys renew --use encryption",
         )
-    number = max(there, default=0) + 1
-    secret = passphrases.chosen(source or settings.passphrase_source(), without=without)
-    uri = f"file:{keys.path(number)}"
-    public = PrivateKey.of(new_key(uri, passphrase=secret)).public
+    in_file = settings.encryption_key_uri.startswith("file:")
+    source = source or settings.passphrase_source()
+    secret = passphrases.chosen(source, without=without and in_file, confirm=in_file)
+    number, uri, made = keys.make(secret)
+    public = made.public
     entry = public.members() | {"from": times.to_text(int(time.time()))}
 
     def people() -> None:
@@ -49,22 +48,22 @@ def make(settings: Settings, source: str | None, *, without: bool, first: bool) 
 
 
 def described(settings: Settings, snapshot: Snapshot | None) -> list[dict[str, Any]]:
-    """The encryption keys in files, and whether the registry lists each."""
+    """The encryption keys that are here, and whether the registry lists each."""
     from xroad_lite.node.encryption_keys import EncryptionKeys
 
     party = snapshot.party(settings.subsystem) if snapshot else None
     keys = EncryptionKeys(settings)
     current = party.encryption_key(time.time()) if party else None
     found = []
-    for number, path in keys.paths().items():
+    for number, uri in keys.uris().items():
         kid, state = None, "cannot be opened here"
-        if (key := keys.open(path)) is not None:
+        if (key := keys.open(uri)) is not None:
             kid, state = key.public.kid, "not listed"
             if snapshot is None:
                 state = "unknown"
             elif party is not None and party.lists_encryption_key(kid):
                 state = "encrypted to" if current == key.public else "for reading"
-        found.append({"number": number, "key": f"file:{path}", "kid": kid, "state": state})
+        found.append({"number": number, "key": uri, "kid": kid, "state": state})
     return found
 
 

@@ -58,6 +58,8 @@ class Holder:
             try:
                 found = open_pseudonym_key(wrapped, agreement, me=self.me, keys=self._keys)
             except EncryptionError as error:
+                if error.code == "encryption.no_key":  # in a token that may be back soon
+                    raise
                 found = error
             if len(self._opened) >= _REMEMBERED:
                 self._opened.clear()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xroad_lite import strict_json
 from xroad_lite.encryption.party_keys import MEMBERS, PrivateKey, PublicKey
-from xroad_lite.errors import EncryptionError
+from xroad_lite.errors import EncryptionError, KeysError
 from xroad_lite.keys import base64url
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ def _opened(value: dict[str, Any], key: PrivateKey) -> bytes:
 
     try:
         opened = jwe.decrypt_json(cast(Any, value), key.jwk, registry=_registry())
+    except KeysError as error:  # its token is away: as if the key were not here
+        raise EncryptionError("encryption.no_key", error.message, hint=error.hint) from None
     except (JoseError, ValueError, TypeError) as error:
         raise EncryptionError(
             "encryption.failed", f"it does not open: {type(error).__name__}"

@@ -123,7 +123,7 @@ def _public_jwk(key: PublicKey) -> ECKey:
 def _private_jwk(key: PrivateKey) -> ECKey:
     from joserfc.jwk import ECKey
 
-    return ECKey(key.key, key.key)
+    return ECKey(key.key, {**key.public.members()})  # what is private is asked of the key alone
 
 
 def _thumbprint(x: str, y: str) -> str:

@@ -98,15 +98,18 @@ def open_key(uri: str, *, passphrase: Secret = None) -> PrivateKey:
     return key
 
 
-def new_key(uri: str, algorithm: str = ES256, *, passphrase: Secret = None) -> PrivateKey:
+def new_key(
+    uri: str, algorithm: str = ES256, *, passphrase: Secret = None, agrees: bool = False
+) -> PrivateKey:
     """Make a key of ``algorithm`` (ES256 or EdDSA) at ``uri``, where there must be none.
 
-    A file is encrypted under ``passphrase`` unless that gives None; a token keeps the key inside.
+    A file is encrypted under ``passphrase`` unless that gives None; a token keeps the key inside,
+    and must be told that it ``agrees`` on secrets and does not sign.
     """
     if algorithm not in ("ES256", "EdDSA"):
         raise KeysError("keys.algorithm", f"got {algorithm}: expected ES256 or EdDSA")
     if _scheme(uri) == "pkcs11":
-        return token_keys.new_key(uri, algorithm, secret(passphrase))
+        return token_keys.new_key(uri, algorithm, secret(passphrase), agrees=agrees)
     path = _path(uri)
     if path.exists():
         raise KeysError(

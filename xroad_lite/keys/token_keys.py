@@ -1,6 +1,6 @@
 """Keys that never leave a token (PKCS#11), as two of ``cryptography``'s own kinds of private key.
 
-So they sign seals and certificate requests alike, and nothing else needs to know where a key is.
+So they sign seals and requests, and open bodies, and nothing else needs to know where a key is.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
@@ -27,10 +27,15 @@ def open_key(uri: str, pin: bytes | None) -> TokenECKey | TokenEd25519Key:
     return slot.run(lambda session: _key(session, slot))
 
 
-def new_key(uri: str, algorithm: str, pin: bytes | None) -> TokenECKey | TokenEd25519Key:
-    """Make a pair of keys in the token, which the private one will never leave."""
+def new_key(
+    uri: str, algorithm: str, pin: bytes | None, *, agrees: bool = False
+) -> TokenECKey | TokenEd25519Key:
+    """Make a pair of keys in the token, which the private one will never leave.
+
+    One that ``agrees`` does so on secrets with others (ECDH), and does not sign.
+    """
     slot = Slot(Address.parse(uri), pin)
-    return slot.run(lambda session: _generated(session, slot, algorithm), rw=True)
+    return slot.run(lambda session: _generated(session, slot, algorithm, agrees), rw=True)
 
 
 class TokenECKey(ec.EllipticCurvePrivateKey):
@@ -48,7 +53,7 @@ class TokenECKey(ec.EllipticCurvePrivateKey):
             hashing = hashes.Hash(algorithm)
             hashing.update(digest)
             digest = hashing.finalize()
-        raw = self._slot.sign(digest, tokens.library().Mechanism.ECDSA)
+        raw = _signed(self._slot, digest, tokens.library().Mechanism.ECDSA)
         half = len(raw) // 2
         return encode_dss_signature(
             int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big")
@@ -68,9 +73,12 @@ class TokenECKey(ec.EllipticCurvePrivateKey):
         """Bits."""
         return self._public.key_size
 
-    def exchange(self, *_: Any, **__: Any) -> bytes:
-        """Not for keys that sign."""
-        raise _never_leaves()
+    def exchange(self, _: ec.ECDH, peer_public_key: ec.EllipticCurvePublicKey) -> bytes:
+        """The secret that it agrees on with another key (CKM_ECDH1_DERIVE): 32 bytes."""
+        point = peer_public_key.public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )
+        return self._slot.use(lambda key: _agreed(key, point))
 
     def private_numbers(self) -> ec.EllipticCurvePrivateNumbers:
         """It never leaves the token."""
@@ -96,7 +104,7 @@ class TokenEd25519Key(ed25519.Ed25519PrivateKey):
 
     def sign(self, data: Any) -> bytes:
         """64 bytes (RFC 8032)."""
-        return self._slot.sign(bytes(data), tokens.library().Mechanism.EDDSA)
+        return _signed(self._slot, bytes(data), tokens.library().Mechanism.EDDSA)
 
     def public_key(self) -> ed25519.Ed25519PublicKey:
         """Its public half, which the token gives."""
@@ -117,8 +125,41 @@ class TokenEd25519Key(ed25519.Ed25519PrivateKey):
         return self
 
 
+def _signed(slot: Slot, data: bytes, mechanism: Any) -> bytes:
+    return slot.use(lambda key: bytes(_able(key, "sign")(data, mechanism=mechanism)))
+
+
+def _able(key: Any, verb: str) -> Any:
+    """What a key does, if the token lets it: ``python-pkcs11`` gives it no such method else."""
+    method = getattr(key, verb, None)
+    if method is None:
+        raise KeysError(
+            "keys.token",
+            f"the key {key.label!r} in the token may not {verb.replace('_', ' ')}",
+            hint="a key seals or reads: make one for this with xroad-lite keys new --use",
+        )
+    return method
+
+
+def _agreed(key: Any, point: bytes) -> bytes:
+    """X of the common point (PKCS#11 3.0, 2.3.18), by way of a secret that the session forgets."""
+    library = tokens.library()
+    attribute = library.Attribute
+    secret = _able(key, "derive_key")(
+        library.KeyType.GENERIC_SECRET,
+        256,
+        mechanism=library.Mechanism.ECDH1_DERIVE,
+        mechanism_param=(library.KDF.NULL, None, point),
+        template={attribute.SENSITIVE: False, attribute.EXTRACTABLE: True},
+    )
+    try:
+        return bytes(secret[attribute.VALUE])
+    finally:
+        secret.destroy()
+
+
 def _never_leaves() -> KeysError:
-    return KeysError("keys.token", "a key in a token never leaves it, and only signs")
+    return KeysError("keys.token", "a key in a token never leaves it")
 
 
 def _key(session: Any, slot: Slot) -> TokenECKey | TokenEd25519Key:
@@ -151,7 +192,9 @@ def _point(value: bytes) -> bytes:
     return value[2:] if wrapped else value
 
 
-def _generated(session: Any, slot: Slot, algorithm: str) -> TokenECKey | TokenEd25519Key:
+def _generated(
+    session: Any, slot: Slot, algorithm: str, agrees: bool
+) -> TokenECKey | TokenEd25519Key:
     library, address = tokens.library(), slot.address
     taken = {library.Attribute.CLASS: library.ObjectClass.PRIVATE_KEY}
     if address.label is not None:
@@ -177,8 +220,8 @@ def _generated(session: Any, slot: Slot, algorithm: str) -> TokenECKey | TokenEd
         private_template={
             library.Attribute.SENSITIVE: True,
             library.Attribute.EXTRACTABLE: False,
-            library.Attribute.SIGN: True,
-            library.Attribute.DERIVE: False,
+            library.Attribute.SIGN: not agrees,
+            library.Attribute.DERIVE: agrees,
         },
     )
     return _key(session, slot)

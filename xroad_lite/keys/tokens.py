@@ -22,6 +22,8 @@ _PATH_NAMES = {"token", "serial", "manufacturer", "model", "slot-id", "object", 
 _QUERY_NAMES = {"module-path"}
 _LOCKS: dict[str, threading.RLock] = {}
 """One per library: it is told nothing of threads, so only one is in it at a time."""
+_LOSSES: dict[str, int] = {}
+"""How often a session was lost in each library: begun anew, it gives its numbers to other keys."""
 _T = TypeVar("_T")
 
 
@@ -76,6 +78,7 @@ class Slot:
         self._lock = _LOCKS.setdefault(address.module, threading.RLock())
         self._session: Any = None
         self._key: Any = None
+        self._losses = 0
 
     def run(self, action: Callable[[Any], _T], *, rw: bool = False) -> _T:
         """``action`` on an open session; ``KeysError`` ``keys.token`` when the token refuses."""
@@ -88,24 +91,32 @@ class Slot:
             finally:
                 session.close()
 
-    def sign(self, data: bytes, mechanism: Any) -> bytes:
-        """Sign in the token; a session that was lost, as when it was pulled out, is made again."""
+    def use(self, action: Callable[[Any], _T]) -> _T:
+        """``action`` on the private key; a session that was lost, as when the token was pulled
+        out, is made again.
+        """
         with self._lock:
             try:
-                return self._sign(data, mechanism)
+                return self._use(action)
             except library().PKCS11Error:
-                self._session = self._key = None
+                self._lose()
             try:
-                return self._sign(data, mechanism)
+                return self._use(action)
             except library().PKCS11Error as error:
-                self._session = self._key = None
+                self._lose()
                 raise self._refused(error) from None
 
-    def _sign(self, data: bytes, mechanism: Any) -> bytes:
-        if self._key is None:
+    def _use(self, action: Callable[[Any], _T]) -> _T:
+        losses = _LOSSES.get(self.address.module, 0)
+        if self._key is None or self._losses != losses:
             self._session = self._open()
             self._key = private_key(self._session, self.address)
-        return bytes(self._key.sign(data, mechanism=mechanism))
+            self._losses = _LOSSES.get(self.address.module, 0)
+        return action(self._key)
+
+    def _lose(self) -> None:
+        self._session = self._key = None
+        _LOSSES[self.address.module] = _LOSSES.get(self.address.module, 0) + 1
 
     def _open(self, *, rw: bool = False) -> Any:
         """A session that is logged in; the library is begun anew if it does not see the token."""
@@ -118,6 +129,7 @@ class Slot:
                 raise
             except (api.PKCS11Error, _NoTokenError):
                 found.reinitialize()
+                self._lose()
                 return self._log_in(_token(found, self.address), rw)
         except api.PKCS11Error as error:
             raise self._refused(error) from None

@@ -1,70 +1,85 @@
-"""A node's private encryption keys: the files that ``node.yaml`` names, and what they open.
+"""A node's private encryption keys, in files or in a token, and what they open.
 
-The first is ``encryption.pem`` unless named otherwise; later ones lie beside it with a number, as
-``encryption-2.pem``. All are opened, so that what was encrypted to an earlier one can be read. Does
-not choose a key to encrypt to: the registry does.
+The first is what ``encryption_key`` in node.yaml names, those that follow have a number in their
+names, as in a keyring: ``encryption-2.pem``. All are opened, so that what was encrypted to an
+earlier one can be read. Does not choose a key to encrypt to: the registry does.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
+from xroad_lite import strict_json
 from xroad_lite.encryption import Holder, PrivateKey
 from xroad_lite.errors import EncryptionError, KeysError
-from xroad_lite.keys import Secret, open_key, passphrase_from
+from xroad_lite.keys import Secret, new_key, open_key, passphrase_from
+from xroad_lite.keys.keyring import numbered, numbered_uri, numbers
 from xroad_lite.keys.passphrases import DEFAULT
+from xroad_lite.keys.tokens import shown
 from xroad_lite.node.settings import Settings
 from xroad_lite.registry import Party
 
+PUBLIC = "encryption.jwk"
+"""Beside node.yaml, the public side of a key in a token: which there are is seen without a PIN."""
+
 
 class EncryptionKeys:
-    """The key files of one node; ``passphrase`` opens all of them."""
+    """The keys of one node; ``passphrase`` (a token's PIN) opens all of them."""
 
     def __init__(self, settings: Settings, passphrase: Secret = None) -> None:
         scheme, _, rest = settings.encryption_key.partition(":")
-        if scheme != "file" or not rest:
+        if scheme not in ("file", "pkcs11") or not rest:
             raise KeysError(
                 "keys.uri",
-                f"got the encryption key {settings.encryption_key!r:.80}: expected file:PATH",
+                f"got the encryption key {shown(settings.encryption_key)!r:.80}: expected "
+                "file:PATH or pkcs11:…",
                 hint="name it in node.yaml as encryption_key: file:encryption.pem",
             )
         self._me = settings.subsystem
-        self._first = settings.path(rest)
+        self._uri = settings.encryption_key_uri
+        self._in_file = scheme == "file"
+        self._first = settings.path(rest if self._in_file else PUBLIC)
+        """A file for each that is there: of this name, or with a number."""
         self._needed = "encryption_key" in settings.model_fields_set
         self._passphrase = passphrase or passphrase_from(settings.passphrase_source() or DEFAULT)
-        self._read: dict[Path, PrivateKey] = {}
+        self._read: dict[str, PrivateKey] = {}
 
-    def path(self, number: int) -> Path:
-        """Where the key with this number lies, from 1."""
-        first = self._first
-        return first if number == 1 else first.with_name(f"{first.stem}-{number}{first.suffix}")
+    def uris(self) -> dict[int, str]:
+        """The addresses of those that are there, by number."""
+        found = sorted({1} | numbers(self._first.parent, {self._first.stem}))
+        there = [number for number in found if self._file(number).exists()]
+        return {number: numbered_uri(self._uri, number) for number in there}
 
-    def paths(self) -> dict[int, Path]:
-        """The files that are there, by number."""
-        pattern = re.compile(rf"{re.escape(self._first.stem)}-([1-9][0-9]{{0,5}})")
-        beside = self._first.parent.glob(f"*-*{self._first.suffix}")
-        found = {int(match[1]) for one in beside if (match := pattern.fullmatch(one.stem))}
-        numbers = sorted(found - {1} | ({1} if self._first.exists() else set()))
-        return {number: self.path(number) for number in numbers}
+    def _file(self, number: int) -> Path:
+        return numbered(self._first, number)
+
+    def make(self, passphrase: Secret = None) -> tuple[int, str, PrivateKey]:
+        """Make the next key: its number, address and itself; ``KeysError`` if it cannot be made."""
+        number = max(self.uris(), default=0) + 1
+        uri = numbered_uri(self._uri, number)
+        made = PrivateKey.of(new_key(uri, passphrase=passphrase, agrees=True))
+        if not self._in_file:
+            self._file(number).write_bytes(strict_json.dumps(made.public.members()) + b"\n")
+        return number, uri, made
 
     def read(self) -> dict[int, PrivateKey]:
-        """All keys, each file once; ``KeysError`` if one cannot be read, or the one named is not
+        """All keys, each once; ``KeysError`` if one cannot be read, or the one named is not
         there."""
-        paths = self.paths()
-        if self._needed and 1 not in paths:
+        uris = self.uris()
+        if self._needed and 1 not in uris:
+            missing = "which" if self._in_file else f"and {self._first}, its public side,"
             raise KeysError(
                 "keys.encryption",
-                f"node.yaml names the encryption key {self._first}, which is not there",
+                f"node.yaml names the encryption key {shown(self._uri)}, {missing} is not there",
                 hint="put it back, or make one with: xroad-lite keys new --use encryption",
             )
-        return {number: self._key(path) for number, path in paths.items()}
+        return {number: self._key(uri) for number, uri in uris.items()}
 
-    def open(self, path: Path) -> PrivateKey | None:
+    def open(self, uri: str) -> PrivateKey | None:
         """One of them; None where it cannot be opened, for want of its passphrase say."""
         try:
-            return self._key(path)
+            return self._key(uri)
         except KeysError:
             return None
 
@@ -74,7 +89,7 @@ class EncryptionKeys:
 
     def renewed(self, holder: Holder) -> Holder:
         """The same holder, or one that also has the keys that came since."""
-        if len(self.paths()) == len(holder.kids):
+        if len(self.uris()) == len(holder.kids):
             return holder
         return self.holder()
 
@@ -88,17 +103,17 @@ class EncryptionKeys:
             return None
         return (
             f"keys.encryption: others encrypt to {current.kid}, which is not here: what they send "
-            f"waits until its file is beside {self._first}"
+            f"waits until it is: see {shown(self._uri)}"
         )
 
-    def _key(self, path: Path) -> PrivateKey:
-        if path not in self._read:
+    def _key(self, uri: str) -> PrivateKey:
+        if uri not in self._read:
             try:
-                opened = open_key(f"file:{path}", passphrase=self._passphrase)
-                self._read[path] = PrivateKey.of(opened)
+                opened = open_key(uri, passphrase=self._passphrase)
+                self._read[uri] = PrivateKey.of(opened)
             except EncryptionError as error:
-                raise KeysError("keys.encryption", f"{path}: {error.message}") from None
-        return self._read[path]
+                raise KeysError("keys.encryption", f"{shown(uri)}: {error.message}") from None
+        return self._read[uri]
 
 
 def holder_of(settings: Settings, asked: Callable[[], bytes | None] | None = None) -> Holder:

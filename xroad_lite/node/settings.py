@@ -167,6 +167,11 @@ class Settings(FileSettings):
         return self._absolute(self.key)
 
     @property
+    def encryption_key_uri(self) -> str:
+        """The address of the first key that opens bodies, file paths made absolute."""
+        return self._absolute(self.encryption_key)
+
+    @property
     def log_key_uri(self) -> str:
         """The address of the key of the log's checkpoints, file paths made absolute."""
         return self._absolute(self.log_key)
