@@ -106,8 +106,7 @@ def _rounds(node: Node, adapter: Adapter, every: float) -> None:
             logging.getLogger("xroad_lite").warning(
                 "%s: %s; trying again in %g s", type(error).__name__, error, pause
             )
-        due = time.monotonic() + max(pause, (time.monotonic() - begun) * bool(pause))
-        node.run(until=lambda due=due: time.monotonic() >= due)  # type: ignore[misc]
+        node.run(seconds=max(pause, (time.monotonic() - begun) * bool(pause)))
 
 
 def _refuse_unknown(kind: Any) -> None:

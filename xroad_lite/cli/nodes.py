@@ -45,8 +45,7 @@ def send(
     value = read_body(body)
     with Node.open(node, talk=output.say) as opened:
         event = opened.publish(type, value, subject=subject, purpose=purpose)
-        ends = time.monotonic() + wait
-        opened.run(lambda: not opened.status()["outbox"]["waiting"] or time.monotonic() >= ends)
+        opened.run(lambda: not opened.status()["outbox"]["waiting"], seconds=wait)
         waiting = opened.status()["outbox"]
     left_out = [one._asdict() for one in event.left_out]
     states = {"waiting": waiting["waiting"], "states": waiting["states"]}

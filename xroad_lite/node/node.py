@@ -326,19 +326,22 @@ class Node:
         finally:
             self._terms.asked(message_id)
 
-    def run(self, until: Callable[[], bool] | None = None) -> None:
+    def run(self, until: Callable[[], bool] | None = None, *, seconds: float | None = None) -> None:
         """Send, receive and handle until ``close`` is called, or ``until()`` is true when idle.
 
+        It ends after ``seconds`` at the latest, however busy: what has begun then is done.
         Handlers run in this thread. While one takes long, another thread sends and receives, unless
         the handler has begun with SQL: then the store is its own until it ends.
         """
+        ends = float("inf") if seconds is None else time.monotonic() + seconds
         with self._courier:
             while not self._closing.is_set():
                 busy = self.step()
+                left = ends - time.monotonic()
+                if left <= 0 or (not busy and until is not None and until()):
+                    return
                 if not busy:
-                    if until is not None and until():
-                        return
-                    self._transport.wait(self._idle_seconds())
+                    self._transport.wait(min(left, self._idle_seconds()))
 
     def step(self) -> bool:
         """One round of sending, receiving and handling; True if there was anything to do.
