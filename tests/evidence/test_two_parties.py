@@ -25,9 +25,18 @@ from xroad_lite.messagelog.seen import Seen, SeenTable
 from xroad_lite.node import Node, Settings
 from xroad_lite.node.evidence import log_keys
 from xroad_lite.registry import RegistryFolder
-from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Clock, TwoAgencies, two_agency_instance
+from xroad_lite.testing import (
+    BIRTH,
+    CIVIL,
+    HEALTH,
+    LAW,
+    PURPOSE,
+    Clock,
+    TwoAgencies,
+    two_agency_instance,
+)
 
-RECEIPT = "xroad.receipt"
+RECEIPT, OPEN_TYPE = "xroad.receipt", "citizens.person"
 
 
 class Story:
@@ -65,6 +74,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Any:
     instance = two_agency_instance(tmp_path_factory.mktemp("built"), now=time.time() - 60)
     file = instance.source / "agreements/births-1.yaml"
     file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"receipt": True}))
+    instance.add_agreement(
+        "closures",
+        provider=HEALTH,
+        consumer=None,
+        open=True,
+        operation="publish",
+        types=[OPEN_TYPE],
+        purposes=[PURPOSE],
+        title={"en": "Open data"},
+        basis={"en": "A law on open data"},
+        basis_iri=LAW,
+    )
     instance.publish(time.time() - 50)
     return instance
 
@@ -258,6 +279,98 @@ def test_a_log_that_showed_another_view(story: Story, tmp_path: Path) -> None:
     short = rewritten(story.logs[0], tmp_path / "short", set(range(3, size)))
     found = held(short, story.logs[1])
     assert ("view", differences.OPEN) in found.kinds
+
+
+def sent_to_everybody(story: Story, lost: bool = False) -> tuple[int, str]:
+    """Open data, perhaps lost on the way; its entry at Health's, and its id."""
+    person = {"codigoPersonal": "EX-1", "identificadorNacimiento": "B-1"}
+    person["fechaNacimiento"] = "2026-03-14"
+    id = str(story.two.health.publish(OPEN_TYPE, person))
+    if lost:
+        story.two.health.store.execute("DELETE FROM xl_outbox")
+    story.two.settle()
+    ((index,),) = story.two.health.store.query("SELECT idx FROM xl_messages WHERE id = ?", (id,))
+    return index, id
+
+
+def test_open_data_that_was_not_heard_is_no_ones_fault(story: Story) -> None:
+    """What goes to everybody is named where it did not come, and only there; exit code 0.
+
+    Addressed to the receiver, the very same loss is wrong.
+    """
+    heard: list[object] = []
+    story.two.civil.subscribe(OPEN_TYPE)(heard.append)
+    story.send()
+    sent_to_everybody(story)
+    entry, id = sent_to_everybody(story, lost=True)
+    sent_to_everybody(story)
+    found, code = typed(*story.logs)
+    (one,) = found["differences"]
+    assert (one["kind"], one["sent"], one["id"], one["number"]) == ("not heard", entry, id, 2)
+    assert (one["received"], one["verdict"], found["verdict"], code) == (
+        None,
+        "named",
+        "established",
+        0,
+    )
+    assert len(heard) == 2
+    story.send(lost=True)
+    story.send()
+    assert kinds(held(*story.logs)) == {"not heard": 1, "absent": 1}
+
+
+def test_open_data_without_a_listener(story: Story) -> None:
+    """Each is named once, whatever else went well."""
+    sent = [sent_to_everybody(story)[0] for _ in range(2)]
+    story.send()
+    found = held(*story.logs)
+    assert kinds(found) == {"not heard": 2}
+    assert [one.sent for one in found.differences] == sent
+
+
+def numbered_again(story: Story) -> list[str]:
+    """Health's key seals two births with one number, as a log that was set back does; their ids."""
+    health = story.two.health
+    story.send()
+    health.store.execute(
+        "UPDATE xl_sequences SET last = last - 1 WHERE direction = 'out' AND peer = ?", (CIVIL,)
+    )
+    health.store._sequences.clear()
+    story.send()
+    rows = health.store.query(
+        "SELECT id FROM xl_messages WHERE direction = 'out' AND type = 'health.birth'"
+        " ORDER BY idx DESC LIMIT 2"
+    )
+    return [row[0] for row in rows]
+
+
+def test_two_messages_of_one_number(story: Story) -> None:
+    """Both came and both are in both logs: the number and the two ids are named."""
+    story.send()
+    ids = numbered_again(story)
+    story.send()
+    story.two.settle()
+    assert all(row[0] for row in story.two.civil.store.query(
+        "SELECT result = 'accepted' FROM xl_messages WHERE id IN (?, ?)", ids))  # fmt: skip
+    found, code = typed(*story.logs)
+    (one,) = found["differences"]
+    assert (one["kind"], one["number"], one["verdict"], code) == ("one number twice", 2, "wrong", 1)
+    assert f"number 2: {min(ids)} and {max(ids)}" in one["said"]
+
+
+def test_one_number_in_each_of_the_two_logs(story: Story, tmp_path: Path) -> None:
+    """The sender keeps another message of that number than the one that the receiver has."""
+    second, first = numbered_again(story)
+    indexes = {
+        id: node.store.query("SELECT idx FROM xl_messages WHERE id = ?", (id,))[0][0]
+        for id, node in ((first, story.two.health), (second, story.two.civil))
+    }
+    sender, receiver = story.logs
+    mine = rewritten(sender, tmp_path / "sender", {indexes[first]})
+    theirs = rewritten(receiver, tmp_path / "receiver", {indexes[second]})
+    assert kinds(held(mine, receiver))["one number twice"] == 1
+    found = kinds(held(mine, theirs))
+    assert found["one number twice"] == found["unlogged"] == 1
 
 
 def test_a_changed_body_and_an_invented_message(story: Story, tmp_path: Path) -> None:
