@@ -337,6 +337,18 @@ def test_restarts_lose_nothing(tmp_path: Path) -> None:
                 until(lambda: len(service.seen) == 3)
                 got = {json.loads(one.body)["id"] for one in service.seen}
                 assert got == set(events[1:])
+                nobody_receives(two)
+
+
+def nobody_receives(two: Pair) -> None:
+    """What is cancelled stays outside the node, and comes when somebody subscribes again."""
+    assert by_civil(two, "DELETE", "/api/v1/subs/birth").status_code == 204
+    event = publish(two)
+    until(lambda: by_health(two, "GET", f"/pub/v1/birth/{event}").json()["status"] == "sent")
+    assert two.call("echo/heartbeat").status_code == 200  # what was sent later has arrived
+    assert civil_waits(two) == 0
+    subscribe(two)
+    assert pulled(two)["id"] == event
 
 
 def civil_waits(two: Pair) -> float:

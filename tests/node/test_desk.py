@@ -220,6 +220,24 @@ def test_a_type_has_a_handler_or_is_held(two: TwoAgencies) -> None:
         two.civil.desk.hold("health.birth")
 
 
+def test_what_nobody_holds_waits_outside(two: TwoAgencies) -> None:
+    """A type is received for as long as one of those who hold it has not released it."""
+    inbox, desk = two.civil._receiver.inbox, two.civil.desk
+    desk.hold("health.birth", holder="one")
+    desk.hold("health.birth", holder="other")
+    desk.release("health.birth", "one")
+    publish(two, "s-1")
+    assert len(inbox) == 1
+    desk.release("health.birth", "other")
+    desk.release("health.birth", "other")
+    desk.release("health.birth", "nobody")
+    publish(two, "s-2")
+    assert len(inbox) == 1
+    desk.hold("health.birth")
+    two.settle()
+    assert [one.subject for one in take(two, limit=10)] == ["s-1", "s-2"]
+
+
 def test_what_was_not_sent_can_be_withdrawn(two: TwoAgencies) -> None:
     """The log says so, nobody gets it, and what has gone out is not called back."""
     two.civil.desk.hold("health.birth")

@@ -82,6 +82,20 @@ def test_listening_anew_brings_the_unacknowledged_again(world: World) -> None:
     assert seals(arrivals(b, 1)) == [b"seal 1"]
 
 
+def test_listening_to_nothing(world: World) -> None:
+    """Who listens to a lane no more gets nothing of it; it waits until somebody does again."""
+    world.allow("A", "B")
+    a, b = world.open("A"), world.open("B")
+    b.listen([LANE])
+    send(a, parcel(1, world.name("B")))
+    arrivals(b, 1)
+    b.listen([])
+    send(a, parcel(2, world.name("B")))
+    nothing_arrives(b)
+    b.listen([LANE])
+    assert seals(arrivals(b, 1)) == [b"seal 2"]
+
+
 def test_no_queue_yet(world: World) -> None:
     """A directed parcel without a queue is UNROUTABLE; once there is one, it goes through."""
     world.allow("A", "C")

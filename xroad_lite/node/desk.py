@@ -7,6 +7,7 @@ one write to the disk; a future is done when its order is on disk. Does not wait
 from __future__ import annotations
 
 import heapq
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -65,6 +66,7 @@ class Desk:
         terms: Terms,
         *,
         listen: Callable[[str], None],
+        unlisten: Callable[[str], None],
         wake: Callable[[], None],
         answer_type: Callable[[str], str | None],
         rests: Callable[[float], bool],
@@ -78,14 +80,16 @@ class Desk:
         self._dispatcher = dispatcher
         self._receiver = receiver
         self._terms = terms
-        self._listen = listen
+        self._listen, self._unlisten = listen, unlisten
         self._wake = wake
         self.answer_type = answer_type
         self._rests = rests
         self._withdraw = withdraw
         self._orders: deque[_Order] = deque()
         self._takers: dict[str, deque[_Taker]] = {}
-        self._held: set[str] = set()
+        self._held: dict[str, set[str]] = {}
+        """By type those who hold it."""
+        self._holding = threading.Lock()
         self._finished: list[int] = []
         """In the open transaction: they leave the inbox together."""
         self._lent: dict[int, Incoming] = {}
@@ -145,20 +149,34 @@ class Desk:
         self._soon(work).add_done_callback(lambda done: _fail_too(done, answer))
         return answer
 
-    def hold(self, type: str, *, reads: str | None = None) -> None:
+    def hold(self, type: str, *, reads: str | None = None, holder: str = "") -> None:
         """Receive messages of ``type`` from now on, and keep them for ``take``.
 
-        ``reads`` is as in ``Node.subscribe``. Once is enough; ``RuntimeError`` if a handler has it.
+        ``reads`` is as in ``Node.subscribe``. Once is enough, for each ``holder`` that will
+        ``release`` it; ``RuntimeError`` if a handler has it.
         """
         type = str(MessageType.parse(type))
         if type in self._dispatcher.subscriptions:
             raise RuntimeError(f"there is a handler for {type}: its messages are not taken")
-        if type not in self._held:
-            self._terms.subscribe(type, reads, confluent_prefix=False)
-            self._held.add(type)
-            if self.answer_type(type) is not None:
-                self._dispatcher.asked.add(type)
-            self._listen(type)
+        with self._holding:
+            if type not in self._held:
+                self._terms.subscribe(type, reads, confluent_prefix=False)
+                if self.answer_type(type) is not None:
+                    self._dispatcher.asked.add(type)
+                self._listen(type)
+            self._held.setdefault(type, set()).add(holder)
+
+    def release(self, type: str, holder: str = "") -> None:
+        """Receive no more messages of ``type``, unless somebody else holds it too.
+
+        What comes then waits on the transport, and what is here, until it is held again.
+        """
+        with self._holding:
+            holders = self._held.get(type, set())
+            holders.discard(holder)
+            if type in self._held and not holders:
+                del self._held[type]
+                self._unlisten(type)
 
     def take(
         self, type: str, *, limit: int = 1, lease: float = 60.0, wait: bool = True

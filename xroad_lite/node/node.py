@@ -145,6 +145,7 @@ class Node:
             self._receiver,
             self._terms,
             listen=self._listen,
+            unlisten=self._unlisten,
             wake=self._transport.wake,
             answer_type=self._answer_type,
             rests=lambda now: self._maintenance(now) is not None,
@@ -478,6 +479,11 @@ class Node:
             with self._pumping:
                 self._listening.add(lane)
                 self._transport.listen(self._listening)
+
+    def _unlisten(self, lane: str) -> None:
+        with self._pumping:
+            self._listening.discard(lane)
+            self._transport.listen(self._listening)
 
     def _exchange(self) -> bool:
         """Everything but handlers."""

@@ -36,15 +36,17 @@ class Pulling:
         if message is not None:
             node.desk.give_back(message.entry)
 
-    def forget(self, node: NodeAtWork, one: Subscription) -> None:
-        """Nobody pulls by this subscription any more."""
-        self.give_back(node, one)
+    async def end(self, node: NodeAtWork, one: Subscription) -> None:
+        """Nobody pulls by this subscription any more: it is removed."""
+        async with self._lock(one):
+            self.give_back(node, one)
+            self._subscriptions.remove(one)
         self._locks.pop(one.id, None)
 
     async def pull(self, asked: Asked) -> Response:
         """The oldest that is not acknowledged: the same one until it is."""
-        one = self._pulled(asked)
-        async with self._lock(one):
+        async with self._lock(self._pulled(asked)):
+            one = self._pulled(asked)  # it may have been cancelled meanwhile
             message = await self._current(asked.node, one)
         if message is None:
             raise ProblemError(404, "govstack.none", f"no event of {one.type} waits")
@@ -52,8 +54,8 @@ class Pulling:
 
     async def confirm(self, asked: Asked) -> Response:
         """Also what was pulled before a restart: it is the oldest still."""
-        one = self._pulled(asked)
-        async with self._lock(one):
+        async with self._lock(self._pulled(asked)):
+            one = self._pulled(asked)
             message = await self._current(asked.node, one)
             if message is None or events.item(message, "")["id"] != asked.names[1]:
                 raise ProblemError(404, "govstack.none", "this event does not wait")
@@ -86,7 +88,7 @@ class Pulling:
     async def _next(self, node: NodeAtWork, one: Subscription) -> Message | None:
         if not events.receives(node, one.type):
             return None
-        await asyncio.to_thread(node.desk.hold, one.type)
+        await asyncio.to_thread(node.desk.hold, one.type, holder=one.id)
         lease = self._lease
         taken = await asyncio.wrap_future(node.desk.take(one.type, lease=lease, wait=False))
         return taken[0] if taken else None

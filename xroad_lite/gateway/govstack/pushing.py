@@ -96,7 +96,7 @@ class Pushing:
         free = asyncio.Semaphore(1 if subscription.fifo else _AT_ONCE)
         under_way: set[asyncio.Task[None]] = set()
         try:
-            await asyncio.to_thread(node.desk.hold, subscription.type)
+            await asyncio.to_thread(node.desk.hold, subscription.type, holder=subscription.id)
             while True:
                 await free.acquire()
                 for message in await self._taken(node, subscription):

@@ -51,7 +51,7 @@ class Subscribing:
         self._check_address(new)
         self._subscriptions.check_new(new)
         if events.receives(node, new.type):
-            await asyncio.to_thread(node.desk.hold, new.type)
+            await asyncio.to_thread(node.desk.hold, new.type, holder=new.id)
             self._subscriptions.check_new(new)  # somebody may have been quicker
         else:
             draft = agreement_draft(node.node.snapshot, node.name, new.type)
@@ -76,8 +76,8 @@ class Subscribing:
     async def cancel(self, asked: Asked) -> Response:
         """No more events for it; what is here waits for whoever subscribes again."""
         old = self._own(asked)
-        self._pulling.forget(asked.node, old)
-        self._subscriptions.remove(old)
+        await self._pulling.end(asked.node, old)
+        await asyncio.to_thread(asked.node.desk.release, old.type, old.id)
         self._proposals.withdraw(old.subsystem, SUBSCRIPTION, old.type)
         return Response(status_code=204)
 

@@ -84,11 +84,9 @@ class Consumer:
     def listen(self, lanes: Sequence[str]) -> None:
         """Receive on these lanes; starts anew, so that what is unacknowledged comes again."""
         self._lanes = {names.queue_name(self._me, lane): lane for lane in lanes}
-        if not self._lanes:
-            return
         if self._started:
             self._link.drop(at_once=True)
-        else:
+        elif self._lanes:
             self._started = True
             self._link.connect()
 
@@ -127,7 +125,7 @@ class Consumer:
         channel.connection.sinks[channel.channel_number] = self
         channel.add_on_close_callback(self._channel_closed)
         channel.add_on_cancel_callback(self._cancelled)
-        share = self._memory // (self.max_body * len(self._lanes))
+        share = self._memory // (self.max_body * max(1, len(self._lanes)))
         channel.basic_qos(
             prefetch_count=max(1, min(MOST_PREFETCHED, share)),
             callback=lambda _frame: self._check(channel),
