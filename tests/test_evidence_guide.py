@@ -20,13 +20,14 @@ def done(tmp_path_factory, program):
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TSA", server.url)
         environment.setenv("TSA_ROOT", str(server.authority.root))
-        (name, source) = re.search(
+        files = re.findall(
             r"```python\n# (\S+)\n(.*?)```", (DOCS / "evidence.md").read_text(), re.S
-        ).groups()
-        (folder / name).write_text(source)
+        )
+        for name, source in files:
+            (folder / name).write_text(source)
         first, *others = commands("evidence.md")
         python = f'export PATH="{program}:{Path(sys.executable).parent}:$PATH"'
-        yield typed([python, first, f"cp ../{name} .", *others], folder, program)
+        yield typed([python, first, "cp ../*.py .", *others], folder, program)
     server.stop()
 
 
@@ -76,3 +77,10 @@ def test_as_it_was_and_as_it_would_be(done):
     assert "3 shown to the handler again, 0 failed" in shown
     assert "could not be read any more" in " ".join(done.first("--to mapping").split())
     assert "would have changed nothing" in done.first("--to agreement")
+
+
+def test_again_in_a_queue(done):
+    """A worker sees each of them, with its verdict, and that the seal holds."""
+    assert "3 laid in the queue replay.civil, marked as replays" in done.first("--to queue")
+    said = done.first("python worker.py")
+    assert said.count("DEMO/GOV/CIVIL/registry") == said.count(" accepted health.birth b'{") == 3
