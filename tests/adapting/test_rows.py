@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from xroad_lite.adapting.columns import Columns
@@ -148,6 +148,13 @@ def test_faults_can_be_read_again():
     assert read(text.encode(), "ndjson") == [Row(1, {"a": {"b": 1}})]
 
 
+def test_a_header_that_is_no_csv_is_said():
+    """A quote that ends too early in the first line: nothing of the file is read."""
+    (row,) = read(b'"a"b,c\n1,2\n', "csv")
+    assert "the header cannot be read" in row.problem
+
+
+@example(b'""0', "csv")
 @given(st.binary(max_size=300), st.sampled_from(["csv", "ndjson", "xml"]))
 def test_any_bytes_end_in_rows(data, form):
     """Whatever a file holds, rows come out, and problems in words."""

@@ -5,8 +5,9 @@ Knows no database and no API: those are the adapters' own (docs/adapters.md).
 
 from xroad_lite.adapting.columns import Columns
 from xroad_lite.adapting.folders import open_folder
-from xroad_lite.adapting.harvest import Harvest, Item, refuses_content
+from xroad_lite.adapting.harvest import Harvest
 from xroad_lite.adapting.http import Answer, call_http
+from xroad_lite.adapting.items import Item, refuses_content
 from xroad_lite.adapting.listening import listen_http
 from xroad_lite.adapting.progress import Progress
 from xroad_lite.adapting.rows import Row, read_rows, write_faults

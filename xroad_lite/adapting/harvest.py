@@ -10,18 +10,15 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Self
+from typing import Any
 
 from xroad_lite.adapting.columns import Columns, plain
-from xroad_lite.errors import RefusedError, RejectedError, XRoadError
+from xroad_lite.adapting.items import Item, Source, batches
+from xroad_lite.errors import XRoadError
 from xroad_lite.node import Node
-from xroad_lite.node.effects import Effects
 
-BATCH = 100
-"""Items that are published in one transaction."""
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS adapter_items (source TEXT, key TEXT, digest TEXT NOT NULL,"
     " reason TEXT, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -31,7 +28,7 @@ _TABLES = (
 
 _LOG = logging.getLogger("xroad_lite")
 
-Settle = Callable[[Sequence[tuple["Item", str | None]]], None]
+Settle = Callable[[Sequence[tuple[Item, str | None]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +40,6 @@ class _Mark:
 
 
 _NOTHING = _Mark("")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item as the source has it now: ``key`` names it, ``row`` is its content.
-
-    ``watermark`` is what the source is asked from later on: a JSON value then, a time as its text.
-    Items come in its order.
-    """
-
-    key: str
-    row: Any
-    watermark: Any = None
-    subject: str | None = None
-
-    @classmethod
-    def of(
-        cls, row: Any, *, key: str, watermark: str | None = None, subject: str | None = None
-    ) -> Self:
-        """An item whose key, watermark and subject stand at these paths in it."""
-        mark = None if watermark is None else Columns.at(row, watermark)
-        whose = None if subject is None else Columns.at(row, subject)
-        return cls(str(Columns.at(row, key)), row, mark, None if whose is None else str(whose))
 
 
 class Harvest:
@@ -91,18 +65,12 @@ class Harvest:
         forget: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._node = node
-        self._name = name
-        self._type = type
-        self._columns = columns
-        self._sparse = sparse
+        self._source = Source(node, name, type, columns, sparse).open(_TABLES)
+        self._node, self._name = node, name
         self._overlap = overlap
         self._start = start
         self._forget = forget
         self._clock = clock
-        with node.transaction() as effects:
-            for table in _TABLES:
-                effects.sql(table)
 
     def take(self, read: Callable[[Any], Iterable[Item]], settle: Settle | None = None) -> int:
         """Publish what ``read(watermark)`` gives and is new or changed; gives how many items.
@@ -116,7 +84,7 @@ class Harvest:
         known, state = self._remembered()
         seen: dict[str, tuple[Any, str]] = {}
         highest, count = None, 0
-        for batch in _batches(read(state["since"])):
+        for batch in batches(read(state["since"])):
             _check_keys(batch, seen)
             count += self._publish(batch, known)
             if settle is not None:
@@ -132,7 +100,7 @@ class Harvest:
         marks = {}
         with self._node.transaction() as effects:
             for item in new:
-                reason = add_item(effects, self._type, item, self._columns, self._sparse)
+                reason = self._source.publish(effects, item)
                 if reason is not None:
                     _LOG.warning("%s %s: %s", self._name, item.key, reason)
                 marks[item.key] = mark = _Mark(_digest(item), reason)
@@ -169,20 +137,6 @@ class Harvest:
                 )
 
 
-def add_item(
-    effects: Effects, type: str, item: Item, columns: Columns | None, sparse: bool = False
-) -> str | None:
-    """Publish one item with the others; the reason, when it is its content that is refused."""
-    try:
-        body = item.row if columns is None else columns.body(item.row, sparse=sparse)
-        effects.publish(type, body, subject=item.subject)
-    except XRoadError as error:
-        if not refuses_content(error):
-            raise
-        return str(error)
-    return None
-
-
 def _moved(
     state: dict[str, Any], highest: Any, begun: float, now: float, overlap: float
 ) -> dict[str, Any]:
@@ -213,19 +167,6 @@ def _check_keys(batch: Sequence[Item], seen: dict[str, tuple[Any, str]]) -> None
             )
 
 
-def _batches(items: Iterable[Item]) -> Iterator[Sequence[Item]]:
-    left = iter(items)
-    while batch := list(islice(left, BATCH)):
-        yield batch
-
-
 def _digest(item: Item) -> str:
     text = json.dumps([item.row, item.subject], sort_keys=True, default=plain)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def refuses_content(error: XRoadError) -> bool:
-    """Whether this very content is refused, now and later; all else may pass when tried again."""
-    if isinstance(error, RefusedError):
-        return error.check in (1, 8) and error.code != "schema.unknown"
-    return isinstance(error, RejectedError) or error.code == "transport.too_large"

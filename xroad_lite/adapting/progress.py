@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from xroad_lite.adapting.columns import Columns
-from xroad_lite.adapting.harvest import BATCH, Item, add_item
+from xroad_lite.adapting.items import Item, Source, batches
 from xroad_lite.adapting.rows import Row
 from xroad_lite.node import Node
 
@@ -39,15 +39,9 @@ class Progress:
         sparse: bool = False,
         subject: str | None = None,
     ) -> None:
-        self._node = node
-        self._name = name
-        self._type = type
-        self._columns = columns
-        self._sparse = sparse
+        self._source = Source(node, name, type, columns, sparse).open(_TABLES)
+        self._node, self._name = node, name
         self._subject = subject
-        with node.transaction() as effects:
-            for table in _TABLES:
-                effects.sql(table)
 
     @property
     def done(self) -> int:
@@ -63,13 +57,11 @@ class Progress:
         raised leaves what was committed, and the rest for the next time.
         """
         first = done = self.done
-        left = islice(rows, done, None)
-        while batch := list(islice(left, BATCH)):
+        for batch in batches(islice(rows, done, None)):
             with self._node.transaction() as effects:
                 for number, row in enumerate(batch, done):
-                    reason = row.problem or add_item(
-                        effects, self._type, self._item(number, row), self._columns, self._sparse
-                    )
+                    item = self._item(number, row)
+                    reason = row.problem or self._source.publish(effects, item)
                     if reason is not None:
                         effects.sql(
                             "INSERT INTO adapter_faults VALUES (?, ?, ?, ?, ?)",

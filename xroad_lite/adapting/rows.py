@@ -92,7 +92,10 @@ def _csv(stream: BinaryIO, encoding: str, separator: str) -> Iterator[Row]:
     encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     text = io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline="")
     reader = csv.reader(_lines(text.readline), delimiter=separator, strict=True)
-    header = next(reader, None)
+    try:
+        header = next(reader, None)
+    except csv.Error as error:
+        raise RejectedError("rows.header", f"the header cannot be read: {error}") from None
     if header is None:
         return
     if len(set(header)) != len(header):
