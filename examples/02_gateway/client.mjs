@@ -2,6 +2,14 @@
 //   node client.mjs http://127.0.0.1:8080 http://127.0.0.1:8081
 // XROAD_LITE_TOKEN is shown to both, if it is set: xroad-lite gateway token new NAME
 const [publisher, reader] = process.argv.slice(2);
+if (!reader) {
+  console.error("usage: client.mjs PUBLISHER READER, the addresses of two gateways");
+  process.exit(2);
+}
+process.on("uncaughtException", ({ message, cause }) => {
+  console.error([message, cause?.message].filter(Boolean).join(": "));
+  process.exit(1);
+});
 const token = process.env.XROAD_LITE_TOKEN;
 const births = "/api/v1/messages/health.birth";
 
@@ -10,7 +18,7 @@ async function ask(url, options = {}) {
   const answer = await fetch(url, { ...options, headers: { ...shown, ...options.headers } });
   if (!answer.ok) {
     const problem = await answer.json(); // RFC 9457: code, detail, hint, the checks of the verdict
-    throw new Error(`${problem.code}: ${problem.detail}`);
+    throw new Error([problem.code, problem.detail, problem.hint].filter(Boolean).join(": "));
   }
   return answer;
 }
