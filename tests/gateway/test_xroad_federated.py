@@ -5,8 +5,11 @@ Here are also identifiers that hold slashes, and bodies as large as X-Road's own
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
+import xml.etree.ElementTree as ElementTree
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -122,6 +125,32 @@ def test_who_there_is_abroad(abroad: Abroad) -> None:
     assert "s/ub" in codes
     answer = abroad.asking.http.get("/listClients?xRoadInstance=BO")
     assert answer.json()["type"] == "client.bad_request"
+
+
+def test_global_configuration(abroad: Abroad) -> None:
+    """As scripts read it that begin at ``/verificationconf``: members, subsystems, their server."""
+    answer = abroad.asking.http.get("/verificationconf")
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as files:
+        assert files.read("verificationconf/instance-identifier") == b"CL"
+        found = {
+            name: ElementTree.fromstring(files.read(f"verificationconf/{name}/shared-params.xml"))
+            for name in ("CL", "PE")
+        }
+    root = found["PE"]
+    assert root.findtext("./instanceIdentifier") == "PE"
+    registered = [
+        (member.findtext("memberClass/code"), member.findtext("memberCode"), one)
+        for member in root.findall("./member")
+        for subsystem in member.findall("./subsystem")
+        for one in [subsystem.findtext("subsystemCode")]
+        if root.findall(f"./securityServer[client='{subsystem.get('id')}']")
+    ]
+    assert {("GOV", "ARCHIVE", "s/ub"), ("GOV", "CIVIL", "registry")} < set(registered)
+    (server,) = root.findall("./securityServer")
+    assert root.find(f"./member[@id='{server.findtext('owner')}']") is not None
+    assert server.findtext("address") == "pe.xroad-lite.example"
+    assert abroad.asking.http.post("/verificationconf").status_code == 400
 
 
 def test_what_is_offered_abroad(abroad: Abroad) -> None:

@@ -31,7 +31,6 @@ from xroad_lite.identifiers import MemberId
 from xroad_lite.node import Message
 from xroad_lite.registry.models import REST_REQUEST, Service
 
-_LIST_CLIENTS = "/listClients"
 _WITHOUT_CONTENT = (204, 304)
 
 
@@ -47,14 +46,16 @@ class Consumer:
         """``/r1/…``, and any other version of the protocol, to say that it is not spoken."""
         path: str = scope["path"]
         version = path[2:3]
-        return path == _LIST_CLIENTS or (path[:2] == "/r" and version.isdigit() and "/" in path[1:])
+        called = path[:2] == "/r" and version.isdigit() and "/" in path[1:]
+        return called or path in metaservices.BY_PATH
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
         request = Request(scope, receive)
         caller = self._gateway.caller(scope)
-        if scope["path"] == _LIST_CLIENTS:
-            response = metaservices.list_clients(self._any_node(caller), request)
+        meta = metaservices.BY_PATH.get(scope["path"])
+        if meta is not None:
+            response = meta(self._any_node(caller), request)
         else:
             response = await self._call(request, caller)
         await response(scope, receive, send)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from xroad_lite import strict_json
 from xroad_lite.gateway.nodes import NodeAtWork
+from xroad_lite.gateway.xroad import shared_parameters
 from xroad_lite.gateway.xroad.faults import PROVIDER, FaultError
 from xroad_lite.identifiers import MemberId, SubsystemId
 from xroad_lite.policy import REQUEST
@@ -32,8 +33,7 @@ def list_clients(node: NodeAtWork, request: Request) -> Response:
 
     Of this instance, or of the one that ``xRoadInstance`` names, if this one trusts it.
     """
-    if request.method != "GET":
-        raise FaultError("client.bad_request", "listClients is asked by GET")
+    _only_get(request)
     instance = request.query_params.get("xRoadInstance", "").strip()
     snapshot = node.node.snapshot_of(instance) if instance else node.node.snapshot
     if snapshot is None:
@@ -42,6 +42,23 @@ def list_clients(node: NodeAtWork, request: Request) -> Response:
     if _wants_json(request.headers.getlist("accept")):
         return Response(strict_json.dumps({"member": found}), media_type=f"{_JSON};charset=utf-8")
     return Response(_clients_as_xml(found), media_type="text/xml")
+
+
+def verification_configuration(node: NodeAtWork, request: Request) -> Response:
+    """``GET /verificationconf``: the same as files, of this instance and those that it trusts."""
+    _only_get(request)
+    own = node.node.snapshot
+    others = (node.node.snapshot_of(name) for name in own.trusted)
+    data = shared_parameters.archive(own, [one for one in others if one is not None])
+    named = {"Content-Disposition": 'filename="verificationconf.zip"'}
+    return Response(data, headers=named, media_type="application/zip")
+
+
+BY_PATH: dict[str, Callable[[NodeAtWork, Request], Response]] = {
+    "/listClients": list_clients,
+    "/verificationconf": verification_configuration,
+}
+"""What is asked of no subsystem, but at a path of its own."""
 
 
 def find(code: str, method: str) -> Metaservice | None:
@@ -88,6 +105,11 @@ _METASERVICES: dict[str, Metaservice] = {
 }
 _CODE = "servicecode"
 """The parameter's name, which may be written in any case."""
+
+
+def _only_get(request: Request) -> None:
+    if request.method != "GET":
+        raise FaultError("client.bad_request", f"{request.url.path} is asked by GET")
 
 
 def party(node: NodeAtWork, subsystem: str) -> Party | None:
