@@ -27,6 +27,8 @@ HEALTH = "DEMO/GOV/HEALTH/births"
 CIVIL = "DEMO/GOV/CIVIL/registry"
 PURPOSE = "https://w3id.org/dpv#FulfilmentOfObligation"
 LAW = "https://w3id.org/dpv/legal/eu/gdpr#A6-1-c"
+OWN_DOMAINS = ("citizens", "health")
+"""Whose types and words the two agencies exchange."""
 BIRTH: dict[str, Any] = {
     "resourceType": "Patient",
     "identifier": [{"use": "official", "system": "urn:example:births", "value": "B-2026-0001"}],
@@ -70,25 +72,31 @@ class TwoAgencies:
 
 
 def two_agency_instance(
-    folder: Path, *, now: float, transport: str | None = None, name: str = "DEMO"
+    folder: Path,
+    *,
+    now: float,
+    transport: str | None = None,
+    name: str = "DEMO",
+    domains: tuple[str, ...] | None = OWN_DOMAINS,
 ) -> DevelopmentInstance:
     """Build and publish the instance of ``two_agencies`` in a folder, under another name if given.
 
-    Its subsystems are then ``named(HEALTH, name)`` and ``named(CIVIL, name)``. A process builds the
-    same once and copies it: of one moment and name there is one instance, with one set of keys.
+    Its subsystems are then ``named(HEALTH, name)`` and ``named(CIVIL, name)``. It has the bundled
+    schemas and vocabularies of these domains; of all with None, which takes twice as long. A
+    process builds the same once and copies it: it has one set of keys.
     """
-    return _built(now, transport, name)[1].copied(folder)
+    return _built(now, transport, name, domains)[1].copied(folder)
 
 
 @lru_cache(maxsize=8)
 def _built(
-    now: float, transport: str | None, name: str
+    now: float, transport: str | None, name: str, domains: tuple[str, ...] | None
 ) -> tuple[tempfile.TemporaryDirectory[str], DevelopmentInstance]:
     temporary = tempfile.TemporaryDirectory()
     options = {} if transport is None else {"transport": transport}
     instance = DevelopmentInstance(Path(temporary.name), now=now, instance=name, **options)
     health, civil = named(HEALTH, name), named(CIVIL, name)
-    instance.add_bundled()
+    instance.add_bundled(domains)
     instance.add_subsystem(health, title={"en": "Births", "es": "Nacimientos"})
     instance.add_subsystem(
         civil,
@@ -135,12 +143,21 @@ def named(subsystem: str, instance: str) -> str:
 
 @contextmanager
 def two_agencies(
-    folder: Path | None = None, *, clock: Clock | None = None, transport: str | None = None
+    folder: Path | None = None,
+    *,
+    clock: Clock | None = None,
+    transport: str | None = None,
+    domains: tuple[str, ...] | None = OWN_DOMAINS,
 ) -> Iterator[TwoAgencies]:
-    """A running instance of two agencies with their nodes, in a temporary folder unless given."""
+    """A running instance of two agencies with their nodes, in a temporary folder unless given.
+
+    ``domains`` as for ``two_agency_instance``.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         clock = clock or Clock()
-        instance = two_agency_instance(folder or Path(temporary), now=clock(), transport=transport)
+        instance = two_agency_instance(
+            folder or Path(temporary), now=clock(), transport=transport, domains=domains
+        )
         health = Node.open(instance.node_folder(HEALTH), clock=clock)
         civil = Node.open(instance.node_folder(CIVIL), clock=clock)
         try:

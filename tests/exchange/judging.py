@@ -67,7 +67,7 @@ class Instance:
     """The documents, the keys, and what can be made of them."""
 
     def __init__(self, folder: Path) -> None:
-        made = two_agency_instance(folder, now=NOW - 2 * DAY)
+        made = two_agency_instance(folder, now=NOW - 2 * DAY, domains=None)
         self.approvals = made.approvals
         self.authority: Authority = made.authority
         self.base = made.base

@@ -82,7 +82,7 @@ def init(
     if adapter is not None:
         check_adapter(adapter)
     folder.mkdir(parents=True, exist_ok=True)
-    two_agency_instance(folder / "instance", now=time.time(), name=instance)
+    two_agency_instance(folder / "instance", now=time.time(), name=instance, domains=None)
     if adapter is None:
         (folder / "adapter.py").write_text(ADAPTER)
         (folder / "README.md").write_text(README)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -84,10 +84,15 @@ class DevelopmentInstance:
             },
         )
 
-    def add_bundled(self) -> None:
-        """Take in the schemas and vocabularies that come with this package."""
+    def add_bundled(self, domains: Collection[str] | None = None) -> None:
+        """Take in the schemas and vocabularies that come with this package, or those of domains.
+
+        What the bus itself speaks is among them in any case, and mappings between two of them.
+        """
         owner = f"owner: {self.instance}/".encode()
         for path, data in bundled_files().items():
+            if domains is not None and not _domains(path) <= {*domains, "xroad"}:
+                continue
             own = path.endswith("/subject.yaml")
             self._write(path, data.replace(b"owner: DEMO/", owner) if own else data)
 
@@ -343,6 +348,14 @@ class DevelopmentInstance:
         file = self.source / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
+
+
+def _domains(path: str) -> set[str]:
+    """Of which domains a bundled file is; of none where it is for all."""
+    if path.startswith("schemas/"):
+        return {path.split("/")[1]}
+    name = Path(path)
+    return set() if name.suffix == ".yaml" else set(name.stem.split("--"))
 
 
 def _yaml(document: Mapping[str, Any]) -> bytes:
