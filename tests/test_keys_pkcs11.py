@@ -267,7 +267,7 @@ def test_a_node_reads_what_is_confidential_with_keys_in_a_token(token, tmp_path,
         clock.turn(60)
     assert heard == [BIRTH] * 4
     with Node.open(folder, clock=clock) as civil:
-        assert len(civil._holder.kids) == 2
+        assert len(civil._keys.holder.kids) == 2
         entries = [number for number, _ in civil.store.entries() if civil.store.body(number)]
         bodies = [civil._receiver.read(number, NOW).value for number in entries]
         assert bodies == [BIRTH] * 4

@@ -614,7 +614,7 @@ def asked(instance, question, **changed):
     request = OpenRequest(
         CIVIL, sealed.type, opened.identity, NOW + 30, sealed.agreement, sealed.purpose
     )
-    return Past(requests={opened.attributes.id: replace(request, **changed)})
+    return Past(requests={opened.attributes.id: request._replace(**changed)})
 
 
 def test_a_question_and_its_answers_pass(instance):

@@ -351,9 +351,12 @@ def test_a_node_that_is_closed_ends_its_waiting(two):
     thread = threading.Thread(target=ask)
     thread.start()
     time.sleep(0.2)
-    two.health._closing.set()
+    two.health.close()
     thread.join(10)
-    assert ended == ["request.timeout"]
+    assert ended == ["request.closed"]
+    with pytest.raises(RequestError) as late:
+        two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=60).result(timeout=10)
+    assert late.value.code == "request.closed"
 
 
 def _entries(node):

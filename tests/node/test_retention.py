@@ -147,7 +147,7 @@ def test_who_looked_at_a_persons_data_is_told(two, exchanged):
         two.health.request(CIVIL, QUERY, ASKED, subject="s-1", user_id="clerk-7")
         two.health.request(CIVIL, QUERY, ASKED, subject="s-2")
     snapshot = two.civil._registry.current
-    names = names_of("s-1", snapshot, two.civil._holder)
+    names = names_of("s-1", snapshot, two.civil._keys.holder)
     assert "s-1" in names
     found = find_usage(two.civil.store, names, lambda _: snapshot)
     assert [(one.operation, one.direction, one.who, one.service) for one in found] == [

@@ -100,7 +100,7 @@ def status(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
     """What waits where in a node, running or not; "running" is what it last said of itself."""
     from xroad_lite.messagelog import Inbox, Outbox, Store
     from xroad_lite.node import Settings
-    from xroad_lite.node.node import STATUS
+    from xroad_lite.node.upkeep import STATUS
 
     settings = Settings.read(node)
     store = Store(settings.path(settings.log), readonly=True)

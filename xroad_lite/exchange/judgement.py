@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from xroad_lite.encryption import Holder
 from xroad_lite.envelope import Attributes, Seal
@@ -77,8 +77,7 @@ ACCEPTED = Verdict(Outcome.ACCEPTED, (Result.PASSED,) * len(NAMES))
 _ACCEPTED_JSON = _verdict_json(ACCEPTED)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
+class OpenRequest(NamedTuple):
     """A request of ours that waits for its answer."""
 
     recipient: str

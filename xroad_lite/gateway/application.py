@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Protocol
-from uuid import uuid4
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -23,6 +22,7 @@ from xroad_lite.gateway.metrics import Metrics
 from xroad_lite.gateway.nodes import NodeAtWork, Nodes
 from xroad_lite.gateway.problems import ProblemError, problem_of, problem_response
 from xroad_lite.gateway.settings import GatewaySettings
+from xroad_lite.identifiers import new_uuid
 
 REQUEST_ID = "xroad_lite.request_id"
 CALLER = "xroad_lite.caller"
@@ -131,7 +131,7 @@ class Application:
         if scope["type"] != "http":
             return
         began = time.perf_counter()
-        scope.setdefault("state", {})[REQUEST_ID] = str(uuid4())
+        scope.setdefault("state", {})[REQUEST_ID] = new_uuid()
         interface = next((one for one in self._interfaces if one.claims(scope)), None)
         answer = _Answer(send, scope["state"][REQUEST_ID])
         self._open += 1

@@ -12,22 +12,25 @@ JSON = ("application/json",)
 
 async def read_body(request: Request, limit: int) -> bytes:
     """All of a body; ``ProblemError`` 413 beyond ``limit`` bytes, however it was announced."""
-    too_large = ProblemError(
+    length = request.headers.get("content-length", "")
+    if len(length) > 19 or (length and int(length) > limit):
+        raise _too_large(limit)
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > limit:
+            raise _too_large(limit)
+    return bytes(data)
+
+
+def _too_large(limit: int) -> ProblemError:
+    return ProblemError(
         413,
         "http.body_too_large",
         f"the body has more than {limit} bytes",
         hint="send a reference to it, or raise max_body in node.yaml at both ends",
         headers={"Connection": "close"},
     )
-    length = request.headers.get("content-length", "")
-    if len(length) > 19 or (length and int(length) > limit):
-        raise too_large
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > limit:
-            raise too_large
-    return bytes(data)
 
 
 async def read_json(request: Request, limit: int) -> object:

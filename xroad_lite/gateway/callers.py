@@ -8,10 +8,9 @@ from __future__ import annotations
 import hashlib
 import ssl
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from xroad_lite.errors import ConfigurationError
@@ -66,7 +65,7 @@ class Callers:
 
     def identify(self, scope: Scope) -> Caller:
         """The caller of an HTTP request; ``UnknownCallerError`` if it is nobody."""
-        token = token_of(Headers(scope=scope))
+        token = token_of(scope["headers"])
         if token is not None:
             return self._by_token(token)
         certificate = scope.get("state", {}).get(CERTIFICATE)
@@ -86,8 +85,9 @@ class Callers:
         return Caller(f"token {token.name}", self._here & {token.subsystem})
 
 
-def token_of(headers: Headers) -> str | None:
-    """Our own token among what is shown; other bearers are the provider's business."""
-    scheme, _, value = headers.get("authorization", "").partition(" ")
+def token_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Our own token among the raw headers; other bearers are the provider's business."""
+    shown = next((value for name, value in headers if name == b"authorization"), b"")
+    scheme, _, value = shown.decode("latin-1").partition(" ")
     value = value.strip()
     return value if scheme.lower() == "bearer" and value.startswith(PREFIX) else None

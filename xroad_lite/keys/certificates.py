@@ -9,6 +9,7 @@ import hashlib
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -66,12 +67,13 @@ class Certificate:
     def verifies(self, signature: bytes, data: bytes) -> bool:
         """Whether ``signature``, 64 raw bytes, is this certificate's key's over ``data``."""
         try:
-            if isinstance(self.key, ed25519.Ed25519PublicKey):
-                self.key.verify(signature, data)
+            if self.algorithm == EDDSA:
+                cast(ed25519.Ed25519PublicKey, self.key).verify(signature, data)
             else:
                 r = int.from_bytes(signature[:32], "big")
                 s = int.from_bytes(signature[32:], "big")
-                self.key.verify(encode_dss_signature(r, s), data, SHA256)
+                key = cast(ec.EllipticCurvePublicKey, self.key)
+                key.verify(encode_dss_signature(r, s), data, SHA256)
         except InvalidSignature:
             return False
         return True

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -64,9 +64,10 @@ class KeySigner:
 
     def sign(self, data: bytes) -> bytes:
         """Sign, 64 bytes (RFC 7518, section 3.4; RFC 8037, section 3.1)."""
-        if isinstance(self.key, ed25519.Ed25519PrivateKey):
-            return self.key.sign(data)
-        r, s = decode_dss_signature(self.key.sign(data, SHA256))
+        if self.algorithm != ES256:
+            return cast(ed25519.Ed25519PrivateKey, self.key).sign(data)
+        key = cast(ec.EllipticCurvePrivateKey, self.key)
+        r, s = decode_dss_signature(key.sign(data, SHA256))
         return r.to_bytes(32, "big") + min(s, P256_ORDER - s).to_bytes(32, "big")
 
 

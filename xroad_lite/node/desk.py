@@ -41,7 +41,22 @@ class _Order:
 
     work: Callable[[float], Any]
     durable: bool
-    future: Future[Any] = field(default_factory=Future)
+    future: Future[Any]
+    awaited: bool = True
+    """Whether the future is done with the order; else only when the order fails."""
+
+    def begins(self) -> bool:
+        """Whether it is still wanted."""
+        if self.awaited or self.future.cancelled():
+            return self.future.set_running_or_notify_cancel()
+        return True
+
+    def done(self, result: Any, failure: BaseException | None) -> None:
+        """Tell who waits what came of it."""
+        if failure is not None:
+            _fail(self.future, failure)
+        elif self.awaited:
+            self.future.set_result(result)
 
 
 @dataclass(slots=True)
@@ -85,6 +100,7 @@ class Desk:
         self.answer_type = answer_type
         self._rests = rests
         self._withdraw = withdraw
+        self._closed = False
         self._orders: deque[_Order] = deque()
         self._takers: dict[str, deque[_Taker]] = {}
         self._held: dict[str, set[str]] = {}
@@ -146,7 +162,7 @@ class Desk:
             self._asked[message_id] = answer
             heapq.heappush(self._ends, (now + timeout, message_id))
 
-        self._soon(work).add_done_callback(lambda done: _fail_too(done, answer))
+        self._order(_Order(work, True, answer, awaited=False))
         return answer
 
     def hold(self, type: str, *, reads: str | None = None, holder: str = "") -> None:
@@ -189,8 +205,11 @@ class Desk:
         Cancel the future to wait no more.
         """
         taker = _Taker(limit, lease, wait)
-        queued = self._soon(lambda _: self._takers.setdefault(type, deque()).append(taker), False)
-        queued.add_done_callback(lambda done: _fail_too(done, taker.future))
+
+        def work(_: float) -> None:
+            self._takers.setdefault(type, deque()).append(taker)
+
+        self._order(_Order(work, False, taker.future, awaited=False))
         return taker.future
 
     def finish(self, entry: int, answer: Any = None, *, type: str | None = None) -> Future[None]:
@@ -253,30 +272,36 @@ class Desk:
         return self._soon(work, False)
 
     def _soon(self, work: Callable[[float], T], durable: bool = True) -> Future[T]:
-        order = _Order(work, durable)
+        future: Future[T] = Future()
+        self._order(_Order(work, durable, future))
+        return future
+
+    def _order(self, order: _Order) -> None:
         self._orders.append(order)
-        self._wake()
-        return order.future
+        if self._closed:
+            self.close()
+        else:
+            self._wake()
 
     # by the node's thread
 
     def pump(self, now: float) -> bool:
         """Do what was ordered, and give out what came; True if there was anything."""
         orders = [self._orders.popleft() for _ in range(min(_GROUP, len(self._orders)))]
-        orders = [one for one in orders if one.future.set_running_or_notify_cancel()]
+        orders = [one for one in orders if one.begins()]
         if orders:
             self._do(orders, now)
         gave = self._tell_answers(now)
-        return bool(orders) or self._give_out(now) or gave
+        return self._give_out(now) or gave or bool(orders)
 
     def close(self) -> None:
-        """End all that wait: the node is closing."""
+        """End all that wait, and whoever still comes: the node is closing."""
+        self._closed = True
         ended = RequestError("request.closed", "the node is closing")
         waiting = [one.future for one in self._orders]
         waiting += [one.future for takers in self._takers.values() for one in takers]
         for future in (*waiting, *self._asked.values()):
-            if future.running() or future.set_running_or_notify_cancel():
-                future.set_exception(ended)
+            _fail(future, ended)
         self._orders.clear()
         self._takers.clear()
         self._asked.clear()
@@ -290,21 +315,17 @@ class Desk:
                     self._dispatcher.inbox.done(*self._finished)
         except BaseException as error:
             for one in orders:
-                one.future.set_exception(error)
+                one.done(None, error)
             raise
         for one, result, failure in outcomes:
-            if failure is None:
-                one.future.set_result(result)
-            else:
-                one.future.set_exception(failure)
+            one.done(result, failure)
 
     def _tell_answers(self, now: float) -> bool:
         answered, self._receiver.answered = self._receiver.answered, []
-        for message_id in answered:
-            rows = self._store.query("SELECT reply FROM xl_requests WHERE id = ?", (message_id,))
-            if rows and rows[0][0] is not None and message_id in self._asked:
+        for message_id, index in answered:
+            if message_id in self._asked:
                 self._terms.asked(message_id)
-                _settle(self._asked.pop(message_id), partial(self._answer, rows[0][0], now))
+                _settle(self._asked.pop(message_id), partial(self._answer, index, now))
         while self._ends and self._ends[0][0] < now:
             _, message_id = heapq.heappop(self._ends)
             if message_id in self._asked:
@@ -386,10 +407,9 @@ def _settle(future: Future[T], read: Callable[[], T]) -> None:
             future.set_exception(error)
 
 
-def _fail_too(done: Future[Any], waiting: Future[Any]) -> None:
-    error = None if done.cancelled() else done.exception()
-    if error is not None and waiting.set_running_or_notify_cancel():
-        waiting.set_exception(error)
+def _fail(future: Future[Any], error: BaseException) -> None:
+    if future.running() or future.set_running_or_notify_cancel():
+        future.set_exception(error)
 
 
 def _late(message_id: str) -> Message:

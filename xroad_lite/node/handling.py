@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from xroad_lite.errors import (
@@ -95,7 +95,7 @@ class Dispatcher:
 
     def message(self, row: Incoming) -> Message:
         """A message as one sees it who cannot publish with it."""
-        return replace(self._message(row, Effects(self._writer)), _effects=None)
+        return self._message(row, None)
 
     def expired(self, row: Incoming, now: float) -> bool:
         """Whether nobody waits for it any more; then the log says so."""
@@ -167,7 +167,7 @@ class Dispatcher:
             effects.add(self._reply(message, subscription.answers, result))
         return True
 
-    def _message(self, row: Incoming, effects: Effects) -> Message:
+    def _message(self, row: Incoming, effects: Effects | None) -> Message:
         found = self._judged(row.index)
         return Message(
             body=found.reading,

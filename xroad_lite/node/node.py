@@ -13,9 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from xroad_lite import policy, strict_json, times
+from xroad_lite import times
 from xroad_lite.errors import (
-    ConfigurationError,
     KeysError,
     LogError,
     RefusedError,
@@ -32,38 +31,32 @@ from xroad_lite.exchange import (
 )
 from xroad_lite.identifiers import MessageType, SubsystemId, new_message_id
 from xroad_lite.messagelog import Store
-from xroad_lite.messagelog.retention import Retention
-from xroad_lite.node.answers import answer_error, read_answer, refusal
+from xroad_lite.node.answers import answer_error, refusal
 from xroad_lite.node.courier import Courier
 from xroad_lite.node.desk import Desk
 from xroad_lite.node.effects import Effects
-from xroad_lite.node.encryption_keys import EncryptionKeys
 from xroad_lite.node.evidence import Evidence
 from xroad_lite.node.handling import Dispatcher, Handler, Subscription
+from xroad_lite.node.keys_in_use import KeysInUse
 from xroad_lite.node.left_out import LeftOutTalk, Published
 from xroad_lite.node.lock import take_lock, until_free
 from xroad_lite.node.message import Message
 from xroad_lite.node.receipts import are_due
 from xroad_lite.node.receiving import Receiver
+from xroad_lite.node.registered import Registered
 from xroad_lite.node.registries import Registries
 from xroad_lite.node.replaying import Replaying
 from xroad_lite.node.sending import Sender
 from xroad_lite.node.settings import Settings
 from xroad_lite.node.terms import Terms
-from xroad_lite.node.usage import names_of
+from xroad_lite.node.upkeep import Upkeep
 from xroad_lite.registry import Snapshot
-from xroad_lite.registry.models import Maintenance
 from xroad_lite.transports import REPLIES, open_transport
 
 _H = TypeVar("_H", bound=Handler)
 _IDLE_SECONDS = 0.5
 _TROUBLE = TransportError, LogError, RegistryError, KeysError, RefusedError
 _TROUBLE_SECONDS = 1.0
-_PURGE_SECONDS = 60.0
-_DAY = 86_400.0
-_STATUS_SECONDS = 5.0
-STATUS = "status"
-"""Under which name the store keeps what the running node last said of itself."""
 
 
 class Node:
@@ -93,9 +86,7 @@ class Node:
         """Held while messages are received and sent."""
         self._courier = Courier(self._carry)
         self._handler_thread: int | None = None
-        self._keyring = settings.keyring()
-        self._encryption_keys = EncryptionKeys(settings)
-        self._holder = self._encryption_keys.holder()
+        self._keys = KeysInUse(settings, self._talk)
         self._lock = take_lock(settings.path(settings.log))
         with ExitStack() as undo:
             undo.callback(self._lock.close)
@@ -104,13 +95,14 @@ class Node:
             self.store = Store(settings.path(settings.log))
             self._evidence.begin(self.store, self.now())
             self._registry = Registries(settings, self.store, self._clock())
+            self._registered = Registered(self._registry, self._me)
             self._terms = Terms(self._registry, settings.path("vocabulary"))
-            signer = self._keyring.signer(self._is_listed, self._clock())
+            signer = self._keys.signer(self._registered, self._clock())
             self._transport = open_transport(
                 settings.transport, self.id, base=settings.folder, max_body=settings.max_body
             )
             undo.pop_all()
-        self._evidence.choose_key(self._log_key_is_listed)
+        self._evidence.choose_key(self._registered.log_key)
         self._sender = Sender(
             self.store,
             self._transport,
@@ -127,7 +119,7 @@ class Node:
             max_body=settings.max_body,
             terms=self._terms,
             refuse=self._answer_refusal,
-            holder=lambda: self._holder,
+            holder=lambda: self._keys.holder,
         )
         self._dispatcher = Dispatcher(
             self.store,
@@ -147,15 +139,25 @@ class Node:
             listen=self._listen,
             unlisten=self._unlisten,
             wake=self._transport.wake,
-            answer_type=self._answer_type,
-            rests=lambda now: self._maintenance(now) is not None,
+            answer_type=self._registered.answer_type,
+            rests=lambda now: self._registered.maintenance(now) is not None,
             withdraw=self._sender.withdraw,
         )
         """For threads that neither run nor handle: the gateway's."""
         self._evidence.begin_witnessing(self.desk, self.serve)
-        self._refreshed = self._purged = self._clock()
-        self._said = 0.0
-        self._complaint: str | None = None
+        self._upkeep = Upkeep(
+            self.store,
+            self._registry,
+            self._registered,
+            self._keys,
+            self._sender,
+            self._receiver,
+            refresh_seconds=settings.refresh_seconds,
+            now=self._clock(),
+            choose_log_key=lambda: self._evidence.choose_key(self._registered.log_key),
+            live=self._live,
+            talk=lambda text: self._talk(text),
+        )
         self._left_out = LeftOutTalk(self._talk)
         self._listening: set[str] = set()
         self._listened_for: Snapshot | None = None
@@ -245,17 +247,10 @@ class Node:
         The registry must list a service of this subsystem that is asked by ``type``; the answer
         must be valid under the service's response type.
         """
-        party = self._registry.current.party(self._me)
-        service = party.service(type) if party is not None else None
-        if service is None:
-            raise ConfigurationError(
-                "config.service",
-                f"the registry lists no service of {self._me} that is asked by {type}",
-                hint="add it to the member's services in the registry",
-            )
+        answers = self._registered.service(type)
 
         def decorate(handler: _H) -> _H:
-            self._add(Subscription(str(MessageType.parse(type)), handler, service[1]), reads)
+            self._add(Subscription(str(MessageType.parse(type)), handler, answers), reads)
             return handler
 
         return decorate
@@ -302,30 +297,24 @@ class Node:
         """
         if self.store.in_transaction:
             raise RuntimeError("request before sql: the request must be sent to be answered")
-        now = self.now()
-        draft = Draft(
-            operation=policy.REQUEST,
-            type=type,
-            body=body,
-            recipient=str(SubsystemId.parse(recipient)),
+        asking = self.desk.ask(
+            recipient,
+            type,
+            body,
+            timeout=timeout,
+            reads=reads,
             purpose=purpose,
             subject=subject,
-            expires=now + timeout,
             user_id=user_id,
             issue=issue,
             represented_party=represented_party,
             traceparent=traceparent,
         )
-        effects = Effects(self)
-        message_id = effects.add(draft)
-        self._terms.ask(message_id, reads)
-        self._listen(REPLIES)
-        with self.store.transaction():
-            effects.write()
-        try:
-            return self._answer(message_id, now + timeout, timeout)
-        finally:
-            self._terms.asked(message_id)
+        while not asking.done() and not self._closing.is_set():
+            self._advance()
+        if self._closing.is_set() and asking.cancel():
+            raise RequestError("request.closed", "the node is closing: nobody waits for the answer")
+        return asking.result()
 
     def run(self, until: Callable[[], bool] | None = None, *, seconds: float | None = None) -> None:
         """Send, receive and handle until ``close`` is called, or ``until()`` is true when idle.
@@ -371,7 +360,7 @@ class Node:
 
     def _handle(self) -> bool:
         now = self.now()
-        if self._maintenance(now) is not None:  # what came waits in the inbox
+        if self._registered.maintenance(now) is not None:  # what came waits in the inbox
             return False
         self._handler_thread = threading.get_ident()
         try:
@@ -403,7 +392,7 @@ class Node:
         return {
             "subsystem": self._me,
             **self._registry.status(self.now()),
-            "maintenance": self._planned(self.now()),
+            "maintenance": self._registered.planned(self.now()),
             "log_entries": self.store.size,
             **self._evidence.status(),
             "outbox": self._sender.outbox.status(),
@@ -420,7 +409,7 @@ class Node:
         return {
             "at": times.to_text(now),
             **self._registry.status(now),
-            "maintenance": self._planned(now),
+            "maintenance": self._registered.planned(now),
             **self._evidence.status(),
             "transport": self._transport.status(),
         }
@@ -443,7 +432,7 @@ class Node:
             now,
             new_message_id(now),
             known.fresh_until,
-            self._holder,
+            self._keys.holder,
             trusted=self._registry.trusted_now,
         )
         check_own(known.current, self._me, self._sender.signer.chain, now)
@@ -457,7 +446,7 @@ class Node:
 
     def names(self, code: str) -> set[str]:
         """What stands for a person in seals that this node can read; see ``usage.names_of``."""
-        return names_of(code, self._registry.current, self._holder)
+        return self._upkeep.names(code)
 
     # the rest
 
@@ -489,19 +478,7 @@ class Node:
         """Everything but handlers."""
         now = self.now()
         self._evidence.pump(self._registry.current, now)
-        if now - self._refreshed >= self.settings.refresh_seconds or now < self._refreshed:
-            self._refreshed = now
-            self._refresh(now)
-            self._choose_key(now)
-        else:
-            self._registry.collect(now)
-        if now - self._said >= _STATUS_SECONDS or now < self._said:
-            self._said = now
-            with self.store.transaction(durable=False):
-                self.store.set_meta(STATUS, strict_json.dumps(self._live(now)).decode())
-        if now - self._purged >= _PURGE_SECONDS:
-            self._purged = now
-            self._purge(now)
+        self._upkeep.pump(now)
         self._await_receipts()
         busy = self.desk.pump(now) | self._sender.pump(now) | self._receiver.pump(now)
         return self._sender.receipts.pump(now, self) or busy
@@ -514,66 +491,12 @@ class Node:
             if are_due(current, self._me):
                 self._listen(REPLIES)
 
-    def _choose_key(self, now: float) -> None:
-        """Seal with the newest key that the registry lists: a roll-over needs no restart."""
-        try:
-            self._sender.signer = self._keyring.signer(self._is_listed, now)
-        except KeysError as error:
-            self._talk(f"{error}; going on with the key that is open")
-        try:
-            self._holder = self._encryption_keys.renewed(self._holder)
-        except KeysError as error:
-            self._talk(f"{error}; going on with the keys that are open")
-        self._evidence.choose_key(self._log_key_is_listed)
-
-    def _is_listed(self, sha256: str) -> bool:
-        party = self._registry.current.party(self._me)
-        entry = party.certificate(sha256) if party is not None else None
-        return entry is not None and entry.revoked is None
-
-    def _log_key_is_listed(self, vkey: str) -> bool:
-        party = self._registry.current.party(self._me)
-        return party is not None and vkey in party.subsystem.log_keys
-
-    def _maintenance(self, now: float) -> Maintenance | None:
-        """The planned time that this subsystem is in, if it is in one."""
-        party = self._registry.current.party(self._me)
-        planned = party.maintenance() if party is not None else ()
-        return next((one for one in planned if one.covers(now)), None)
-
-    def _planned(self, now: float) -> dict[str, Any] | None:
-        found = self._maintenance(now)
-        return None if found is None else {"until": found.until, "message": found.message}
-
-    def _refresh(self, now: float) -> None:
-        """Look for a newer registry, and say once what is wrong with it."""
-        self._registry.refresh(now)
-        party = self._registry.current.party(self._me)
-        problem = self._registry.complaint(now)
-        problem = problem or self._encryption_keys.complaint(party, self._holder, now)
-        if problem != self._complaint:
-            self._complaint = problem
-            self._talk(
-                problem or f"all is well again; the registry is at {self._registry.current.name}"
-            )
-
-    def _purge(self, now: float) -> None:
-        """Erase and forget what has had its time."""
-        retention = Retention(self.store, self.names)
-        retention.erase(now)
-        retention.settle()
-        self._sender.drop_expired(now)
-        self._sender.receipts.look_again()
-        oldest = now - times.duration(self._registry.current.instance.max_age) - _DAY
-        self._receiver.inbox.forget_accepted(oldest)
-        self._sender.forget_requests(oldest)
-
     def _idle_seconds(self) -> float:
         now = self.now()
         with self._pumping:
             if self._released:  # closed by another thread, after the round that found nothing
                 return 0.0
-            open_for_all = self._maintenance(now) is None
+            open_for_all = self._registered.maintenance(now) is None
             handling = self._receiver.inbox.next_due(now) if open_for_all else None
             sending = self._sender.next_due()
         due = [moment for moment in (sending, handling) if moment is not None]
@@ -583,26 +506,11 @@ class Node:
     def _judged(self, index: int) -> Judgement:
         return self._receiver.judgement(index, self.now())
 
-    def _answer(self, message_id: str, ends: float, timeout: float) -> Message:
-        while True:
-            rows = self.store.query("SELECT reply FROM xl_requests WHERE id = ?", (message_id,))
-            if rows and rows[0][0] is not None:
-                index = rows[0][0]
-                return read_answer(self._judged(index), index)
-            if self.now() > ends or self._closing.is_set():
-                raise RequestError(
-                    "request.timeout",
-                    f"no answer within {timeout:g} s to the request {message_id}",
-                    hint="see with: xroad-lite status whether it was sent; then ask again",
-                )
-            self._advance()
-
     def _advance(self) -> None:
         """Move messages while waiting, unless another thread is at it."""
         if self._pumping.acquire(timeout=0.01):
             try:
-                busy = self._exchange()
-                if not busy:
+                if not self._released and not self._exchange():
                     self._transport.wait(0.05)
             finally:
                 self._pumping.release()
@@ -611,12 +519,6 @@ class Node:
         """Tell the sender of a request why it was refused, if an agreement covers an answer."""
         if found.attributes.inreplyto is not None:
             return
-        if self._answer_type(found.attributes.type) is None:
+        if self._registered.answer_type(found.attributes.type) is None:
             return
         answer_error(self, found, refusal(found.verdict))
-
-    def _answer_type(self, type_: str) -> str | None:
-        """By which type a service of this subsystem answers that is asked by ``type_``."""
-        party = self._registry.current.party(self._me)
-        service = party.service(type_) if party is not None else None
-        return None if service is None else service[1]

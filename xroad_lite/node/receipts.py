@@ -6,8 +6,12 @@ transaction that accepts, refuses or handles a message, and sealed soon after.
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from xroad_lite import times
-from xroad_lite.envelope import RECEIPT_TYPE, Sealed, parse_seal
+from xroad_lite.envelope import RECEIPT_TYPE, Seal, Sealed, parse_seal
 from xroad_lite.errors import RefusedError, TransportError
 from xroad_lite.exchange import Awaited, Draft, Judgement, Outcome, Ready
 from xroad_lite.messagelog import Store
@@ -20,6 +24,7 @@ BATCH = 100
 _LATER_SECONDS = 60.0
 _GOOD_SECONDS = 30 * 86_400.0
 _POLICY = 6
+_REMEMBERED = 2000
 
 
 class Receipts:
@@ -33,6 +38,12 @@ class Receipts:
         """Whether an outcome needs to be looked up: mostly no agreement asks for receipts."""
         self._next: float | None = 0.0
         """When there may be something to seal, Unix seconds; None while there is nothing."""
+        self._sealed: OrderedDict[int, Seal] = OrderedDict()
+        """Seals of late that a receipt is owed for, by log entry, so that they need not be read."""
+        self._awaited: dict[str, Waiting | None] = {}
+        """Messages of ours that were asked about in the open transaction, by id."""
+        self._reached: dict[str, Waiting] = {}
+        """Those of them for which a receipt came: written together."""
         self.problem: str | None = None
         """Why receipts cannot be sealed now, for people."""
 
@@ -55,6 +66,10 @@ class Receipts:
         )
         self._tables.owe(entry, told)
         self._any, self._next = True, 0.0
+        assert found.opened is not None
+        self._sealed[entry] = found.opened
+        while len(self._sealed) > _REMEMBERED:
+            self._sealed.popitem(last=False)
 
     def came_to(self, entry: int, told: Told) -> None:
         """Owe a receipt for what became of an accepted message, in the open transaction."""
@@ -101,7 +116,8 @@ class Receipts:
 
     def _draft(self, one: Owed) -> Draft:
         """The receipt, under the agreement and purpose of what it is for."""
-        opened, told = parse_seal(self._store.seal(one.entry)), one.told
+        opened, told = self._sealed.get(one.entry), one.told
+        opened = opened or parse_seal(self._store.seal(one.entry))
         sealed = opened.attributes
         body = {"state": told.state, "check": told.check, "code": told.code}
         return Draft(
@@ -144,19 +160,39 @@ class Receipts:
 
     def awaited(self, message_id: str) -> Awaited | None:
         """See ``exchange.Memory``."""
-        found = self._tables.awaited(message_id)
+        found = self._waiting(message_id)
         if found is None:
             return None
         return Awaited(
             found.recipient, found.identity, found.agreement, found.purpose, found.sealed
         )
 
+    def _waiting(self, message_id: str) -> Waiting | None:
+        if message_id in self._reached:
+            return self._reached[message_id]
+        if message_id not in self._awaited:
+            self._awaited[message_id] = self._tables.awaited(message_id)
+        return self._awaited[message_id]
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """In a transaction that receives: at its end is written what the receipts in it say."""
+        self._awaited.clear()
+        self._reached.clear()
+        yield
+        self._tables.reached(self._reached.values())
+        self._awaited.clear()
+        self._reached.clear()
+
     def got(self, found: Judgement, entry: int) -> None:
         """Keep what an accepted receipt says, in the open transaction."""
         says, attributes = found.value, found.attributes
         at = times.to_unix(attributes.time)
         told = Told(says["state"], at, says.get("check"), says.get("code"))
-        self._tables.got(entry, attributes.inreplyto or "", told)
+        message_id = attributes.inreplyto or ""
+        waiting = self._waiting(message_id)
+        assert waiting is not None, "check 5 lets pass only what is awaited"
+        self._reached[message_id] = self._tables.got(entry, waiting, told)
 
     def status(self, now: float, within: float) -> dict[str, object]:
         """What people and monitoring want to know; missing is what did not come ``within`` s."""

@@ -87,8 +87,8 @@ class Receiver:
         self._fresh_bytes = 0
         self._replied: dict[str, int] = {}
         """Answers by the ids of our requests, in the open transaction: written together."""
-        self.answered: list[str] = []
-        """Ids of our requests that were answered of late, for whoever waits: see ``desk``."""
+        self.answered: list[tuple[str, int]] = []
+        """Our requests that were answered of late, and the answers' entries: see ``desk``."""
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """See ``exchange.Memory``."""
@@ -129,7 +129,8 @@ class Receiver:
             rows = [(index, message_id) for message_id, index in self._replied.items()]
             if rows:
                 self._store.many("UPDATE xl_requests SET reply = ? WHERE id = ?", rows)
-        self.answered += self._replied
+        self.answered += self._replied.items()
+        self._sender.answered(self._replied)
         self._replied.clear()
 
     def _take(self, delivery: Delivery, node: Receiving) -> None:

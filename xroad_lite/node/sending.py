@@ -6,7 +6,8 @@ confirms it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 
 from xroad_lite.envelope import Sealed, parse_seal
 from xroad_lite.errors import TransportError
@@ -22,6 +23,7 @@ WINDOW = 1000
 MAX_FLYING_BYTES = 64 * 1_048_576
 _FRESH_BYTES = 65_536
 """Larger bodies are read back from the store when they are sent."""
+_FRESH_REQUESTS = 10_000
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 5.0
 _EVERYBODY = "*"
 _ERASED = (b"", b"")
@@ -49,6 +51,8 @@ class Sender:
         """Body bytes of what is on the way, by log entry."""
         self._fresh: dict[int, Sealed] = {}
         """Sealed of late, by log entry, so that sending need not read them back."""
+        self._asked: OrderedDict[str, OpenRequest] = OrderedDict()
+        """Requests of late, as the table has them, so that their answers need not look there."""
         self._sent_up_to = -1
         self._postponed_until: float | None = 0.0
 
@@ -110,17 +114,19 @@ class Sender:
         if len(self._fresh) < WINDOW and len(sealed.body) < _FRESH_BYTES:
             self._fresh[index] = sealed
         if draft.operation == REQUEST and ready.recipient and draft.expires is not None:
-            self._store.insert(
-                "xl_requests",
-                opened.attributes.id,
+            sealed_as = opened.attributes
+            request = OpenRequest(
                 ready.recipient,
                 draft.type,
                 opened.identity,
                 draft.expires,
-                opened.attributes.agreement,
-                opened.attributes.purpose,
-                None,
+                sealed_as.agreement,
+                sealed_as.purpose,
             )
+            self._store.insert("xl_requests", sealed_as.id, *request, None)
+            self._asked[sealed_as.id] = request
+            if len(self._asked) > _FRESH_REQUESTS:
+                self._asked.popitem(last=False)
         if draft.operation == REPLY:
             row = (ready.recipient, draft.in_reply_to, index)
             self._store.insert("xl_replies", *row, verb="INSERT OR REPLACE")
@@ -140,6 +146,8 @@ class Sender:
 
     def open_request(self, message_id: str) -> OpenRequest | None:
         """Our request with this id, if no reply to it was accepted yet."""
+        if message_id in self._asked:
+            return self._asked[message_id]
         rows = self._store.query(
             "SELECT recipient, type, identity, expires, agreement, purpose FROM xl_requests"
             " WHERE id = ? AND reply IS NULL",
@@ -147,6 +155,11 @@ class Sender:
             table="xl_requests",
         )
         return OpenRequest(*rows[0]) if rows else None
+
+    def answered(self, message_ids: Iterable[str]) -> None:
+        """These requests of ours wait no more: it is in the table."""
+        for one in message_ids:
+            self._asked.pop(one, None)
 
     def pump(self, now: float) -> bool:
         """Take in outcomes, hand over what is due; True if there was anything to do."""

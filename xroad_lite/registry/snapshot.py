@@ -89,6 +89,7 @@ class Snapshot:
         self._documents: dict[str, tuple[bytes, Document]] = dict(like._documents) if like else {}
         """By path what was read of which bytes, here or in the one before."""
         self._schemas: dict[str, SchemaVersion] = {}
+        self._latest: dict[str, SchemaVersion] = {}
         self._roles: dict[str, Role | None] = {}
         self._subjects: dict[str, Subject] = {}
         self._resources: dict[str, SchemaResources] = {}
@@ -267,6 +268,12 @@ class Snapshot:
 
     def latest_schema(self, type_: str) -> SchemaVersion | None:
         """The newest active version of a message type's schema."""
+        found = self._latest.get(type_) or self._read_latest(type_)
+        if found is not None:
+            self._latest[type_] = found
+        return found
+
+    def _read_latest(self, type_: str) -> SchemaVersion | None:
         subject = self.subject(type_)
         versions = subject.versions if subject else {}
         active = [int(number) for number, one in versions.items() if one.status == "active"]

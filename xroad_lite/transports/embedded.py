@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS messages (
     seal BLOB NOT NULL, salt BLOB NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS by_queue ON messages (recipient, lane, number);
 """
+_SEND = "INSERT INTO messages (recipient, lane, seal, salt, body) VALUES (?, ?, ?, ?, ?)"
 # What is too large is cut off just beyond the limit: check 1 sees that it is, memory does not.
 # Of an empty blob, substr makes NULL.
 _RECEIVE = """
@@ -88,25 +89,26 @@ class EmbeddedTransport:
 
     def send(self, parcels: Sequence[Parcel]) -> None:
         """Write all parcels that have a queue in one durable transaction."""
-        outcomes = []
+        outcomes: list[tuple[int, Outcome]] = []
+        rows: list[tuple[object, ...]] = []
+        known: dict[tuple[str, str | None], list[str]] = {}
         with self._transaction() as bus:
             for parcel in parcels:
-                queues = self._queues(bus, parcel)
+                route = (parcel.lane, parcel.recipient)
+                if route not in known:
+                    known[route] = self._queues(bus, *route)
                 content = (parcel.lane, parcel.seal, parcel.salt, parcel.body)
-                bus.executemany(
-                    "INSERT INTO messages (recipient, lane, seal, salt, body)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    [(queue, *content) for queue in queues],
-                )
-                routed = queues or parcel.recipient is None
+                rows += [(queue, *content) for queue in known[route]]
+                routed = known[route] or parcel.recipient is None
                 outcomes.append((parcel.tag, Outcome.CONFIRMED if routed else Outcome.UNROUTABLE))
+            bus.executemany(_SEND, rows)
         self._outcomes += outcomes
 
     @staticmethod
-    def _queues(bus: sqlite3.Connection, parcel: Parcel) -> list[str]:
-        where, values = "lane = ?", [parcel.lane]
-        if parcel.recipient is not None:
-            where, values = "lane = ? AND recipient = ?", [parcel.lane, parcel.recipient]
+    def _queues(bus: sqlite3.Connection, lane: str, recipient: str | None) -> list[str]:
+        where, values = "lane = ?", [lane]
+        if recipient is not None:
+            where, values = "lane = ? AND recipient = ?", [lane, recipient]
         rows = bus.execute(f"SELECT recipient FROM queues WHERE {where}", values)  # noqa: S608
         return [row[0] for row in rows]
 

@@ -64,7 +64,7 @@ def status(
 def _witnesses(store: Store) -> list[dict[str, Any]]:
     """Who cosigned what last, and what the running node says of each."""
     from xroad_lite.messagelog.checkpoint_table import CheckpointTable
-    from xroad_lite.node.node import STATUS
+    from xroad_lite.node.upkeep import STATUS
 
     said = strict_json.loads((store.meta(STATUS) or "{}").encode()).get("witnesses") or {}
     found: dict[str, dict[str, Any]] = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,7 +26,7 @@ from xroad_lite.gateway.traces import HEADER as TRACEPARENT
 from xroad_lite.gateway.traces import traceparent
 from xroad_lite.gateway.xroad import calls, metaservices
 from xroad_lite.gateway.xroad.faults import CONSUMER, PROVIDER, FaultError, fault_of, fault_response
-from xroad_lite.identifiers import MemberId
+from xroad_lite.identifiers import MemberId, new_uuid
 from xroad_lite.node import Message
 from xroad_lite.registry.models import REST_REQUEST, Service
 
@@ -144,10 +143,10 @@ class Consumer:
     ) -> tuple[str, dict[str, Any]]:
         """The call as a message's body, and its query id."""
         passed = headers
-        if token_of(request.headers) is not None:  # it opens this gateway, and nothing else
+        if token_of(request.headers.raw) is not None:  # it opens this gateway, and nothing else
             passed = [one for one in headers if one[0].lower() != "authorization"]
         scope, instance = request.scope, self._instance
-        given, query_id = calls.request_headers(passed, str(uuid4()), f"{instance}-{uuid4()}")
+        given, query_id = calls.request_headers(passed, new_uuid(), f"{instance}-{new_uuid()}")
         body = {
             "method": scope["method"],
             "path": scope["raw_path"].decode("ascii"),
