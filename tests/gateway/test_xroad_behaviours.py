@@ -258,7 +258,9 @@ def test_what_is_too_large_is_told(two: Pair) -> None:
     for content in (body, iter([body])):
         answer = two.call("echo", "POST", content=content)
         assert answer.status_code == 400
-        assert fault(answer)["type"] == "client.message_too_large"
+        said = fault(answer)
+        assert said["type"] == "client.message_too_large"
+        assert "raise max_body" in said["message"]
     fits_no_message = two.call("echo", "POST", content=body[:3_900_000])
     assert fault(fits_no_message)["type"] == "client.message_too_large"
     two.service.answer = lambda _: (200, [], body)

@@ -72,11 +72,17 @@ def fault_of(error: Exception) -> FaultError:
         found = _BY_CODE.get(error.code)
         if found is None and isinstance(error, RefusedError):
             found = _BY_CHECK.get(error.check)
-        return FaultError(found or next(kinds, f"{CONSUMER}.internal_error"), error.message)
+        type_ = found or next(kinds, f"{CONSUMER}.internal_error")
+        return FaultError(type_, _sentence(error.message, error.hint))
     if isinstance(error, ProblemError):
         fallback = "client.bad_request" if error.status < 500 else f"{CONSUMER}.internal_error"
-        return FaultError(_BY_CODE.get(error.code, fallback), error.detail)
+        return FaultError(_BY_CODE.get(error.code, fallback), _sentence(error.detail, error.hint))
     return FaultError(f"{CONSUMER}.internal_error", "a bug in this gateway")
+
+
+def _sentence(text: str, hint: str) -> str:
+    """What is wrong and what to do: X-Road's errors have one text for both."""
+    return f"{text} ({hint})" if hint else text
 
 
 def _unanswered(error: RequestError) -> FaultError:
