@@ -32,6 +32,7 @@ from xroad_lite.envelope import (
     without_certificates,
 )
 from xroad_lite.envelope.attributes import check_attribute, check_values
+from xroad_lite.envelope.logged import LoggedSeals
 from xroad_lite.errors import SealError
 from xroad_lite.identifiers import SubsystemId, new_message_id
 from xroad_lite.keys import P256_ORDER, base64url, read_certificate, thumbprint, to_pem
@@ -882,6 +883,44 @@ def test_a_missing_certificate_is_said(opened):
     with pytest.raises(SealError) as caught:
         with_certificates(*without_certificates(opened), {})
     assert caught.value.code == "envelope.certificate"
+
+
+@pytest.mark.parametrize("loose", [False, True])
+def test_seals_read_from_the_log_are_those_that_travelled(signer, loose):
+    """Many that differ in when they were sealed, read together, are what each is when parsed."""
+    found = [sealed_by(signer, issued_at=NOW + number).opened for number in range(4)]
+    if loose:
+        every = [parts(one.token) for one in found]
+        spaced = [(json.dumps(json.loads(header), indent=1).encode(), it) for header, it in every]
+        found = [open_seal(signed(*one, signer)) for one in spaced]
+    read = LoggedSeals(_by_digest(found[0])).read
+    assert [read(*without_certificates(one)) for one in found] == found
+
+
+@given(
+    st.sampled_from(["iat", "alg", "typ", "x5t#S256", "more"]),
+    st.sampled_from([NOW, 10**11, -1, 1.5, "1", True, None, [], {"iat": 1}]),
+    st.permutations(["typ", "alg", "x5t#S256", "x5c", "iat", "more"]),
+)
+def test_a_header_is_read_alike_whatever_was_read_before(name, value, order):
+    """That one began as another one that was read does not let its end pass."""
+    opened = sealed_by(SIGNER).opened
+    short, payload, signature = without_certificates(opened)
+    fields = json.loads(short)
+    changed = {one: (fields | {name: value})[one] for one in order if one in fields | {name: value}}
+    fresh, used = (LoggedSeals(_by_digest(opened)).read for _ in range(2))
+    for text in (short, dumped({one: fields[one] for one in order if one in fields}).decode()):
+        used(text, payload, signature)
+    for text in (dumped(changed).decode(), short[:-1] + f',"{name}":{json.dumps(value)}}}'):
+        assert outcome(fresh, text, payload, signature) == outcome(used, text, payload, signature)
+
+
+def outcome(read, *texts):
+    """What reading gives: a seal, or the code of the error."""
+    try:
+        return read(*texts)
+    except SealError as error:
+        return error.code
 
 
 # hostile bytes

@@ -79,6 +79,11 @@ def read_header(encoded: bytes, *typs: str) -> Header:
     return Header(fields["typ"], fields["alg"], certificate, chain, fields["iat"], short)
 
 
+def issued(header: Header, at: int, short: str) -> Header:
+    """The header that differs from one that was read by saying ``at`` (Unix seconds) alone."""
+    return Header(header.typ, header.algorithm, header.certificate, header.chain, at, short)
+
+
 def certificate_digests(short: str) -> list[str]:
     """The digests that a shortened header names, in order."""
     return re.findall(r'"sha256:([A-Za-z0-9_-]{43})"', short)

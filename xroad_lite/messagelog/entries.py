@@ -19,18 +19,19 @@ IN, OUT = "in", "out"
 HANDLED, DEAD, EXPIRED, DROPPED = "handled", "dead-lettered", "expired", "dropped"
 ACCEPTED, DUPLICATE, REFUSED = "accepted", "duplicate", "refused"
 
-_FIELDS: dict[str, dict[str, type]] = {
-    "message": {"direction": str},
-    "outcome": {"entry": int, "outcome": str, "attempts": int},
-    "snapshot": {"registry": str},
-    "token": {"checkpoint": str, "token": str},
-    "erasure": {"entries": list, "rule": str},
-}
-_SEAL: dict[str, type] = {"header": str, "payload": str, "signature": str}
-_UNPROVEN: dict[str, type] = {"digest": str, "size": int}
 _COMMON: dict[str, type] = {"v": int, "kind": str, "time": str}
-_SEALED: dict[str, type] = {"registry": str, **_SEAL}
-_DIGESTED: dict[str, type] = {"registry": str, **_UNPROVEN}
+_SEAL: dict[str, type] = {"header": str, "payload": str, "signature": str}
+_MESSAGE: dict[str, type] = {**_COMMON, "direction": str, "registry": str}
+_PROVEN = _MESSAGE | _SEAL
+_VERDICT: dict[str, type] = {"outcome": str, "checks": list}
+_NAMED: dict[str, type] = dict.fromkeys(("id", "source", "type", "sequence", "registry"), str)
+_FIELDS: dict[str, dict[str, type]] = {
+    "message": {**_MESSAGE, "digest": str, "size": int},
+    "outcome": {**_COMMON, "entry": int, "outcome": str, "attempts": int},
+    "snapshot": {**_COMMON, "registry": str},
+    "token": {**_COMMON, "checkpoint": str, "token": str},
+    "erasure": {**_COMMON, "entries": list, "rule": str},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,23 +144,62 @@ def read(leaf: bytes) -> Entry:
         raise LogError("log.entry", f"an entry is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise LogError("log.entry", "an entry is not a JSON object")
-    _need(fields, _COMMON)
+    _need(fields, _wanted(fields))
     if fields["v"] != VERSION:
         raise LogError("log.entry", f"an entry is not of version {VERSION}")
-    kind = fields["kind"]
-    if kind not in _FIELDS:
-        raise LogError("log.entry", f"an entry is of the unknown kind {kind!r:.80}")
-    _need(fields, _FIELDS[kind])
-    if kind == "message":
-        _need(fields, _SEALED if "payload" in fields else _DIGESTED)
     try:
         at = times.to_unix(fields["time"])
     except ValueError as error:
         raise LogError("log.entry", f"an entry's time: {error}") from None
-    return Entry(kind, at, fields)
+    return Entry(fields["kind"], at, fields)
+
+
+def read_at(index: int, leaf: bytes) -> Entry:
+    """Read the leaf of an entry of a log that nobody has verified; the error names it.
+
+    Of a message it is sure then that it has what names it, and, of one that came, a verdict.
+    """
+    try:
+        entry = read(leaf)
+        if entry.kind == "message":
+            _check_message(entry)
+        return entry
+    except LogError as error:
+        raise LogError(
+            error.code,
+            f"entry {index}: {error.message}",
+            hint="verify it first: xroad-lite log verify",
+        ) from None
+
+
+def _check_message(entry: Entry) -> None:
+    direction, verdict = entry.fields["direction"], entry.fields.get("verdict")
+    if direction not in (IN, OUT):
+        raise LogError("log.entry", f"its direction is {direction!r:.40}")
+    if direction == IN:
+        _need(verdict if isinstance(verdict, dict) else {}, _VERDICT)
+    if entry.proven:
+        try:
+            sealed = entry.attributes()
+        except (TypeError, ValueError):
+            raise LogError("log.entry", "what was sealed is no JSON object") from None
+        _need(sealed, _NAMED)
+        if not sealed["sequence"].isdecimal() or type(sealed.get("recipient", "")) is not str:
+            raise LogError("log.entry", "its sequence is no number, or its recipient no text")
+
+
+def _wanted(fields: dict[str, Any]) -> dict[str, type]:
+    kind = fields.get("kind")
+    if kind == "message" and "payload" in fields:
+        return _PROVEN
+    if isinstance(kind, str) and kind not in _FIELDS:
+        raise LogError("log.entry", f"an entry is of the unknown kind {kind!r:.80}")
+    return _FIELDS[kind] if isinstance(kind, str) else _COMMON
 
 
 def _need(fields: dict[str, Any], wanted: dict[str, type]) -> None:
+    if [*map(type, map(fields.get, wanted))] == [*wanted.values()]:
+        return
     for name, kind in wanted.items():
         if type(fields.get(name)) is not kind:
             raise LogError("log.entry", f"an entry lacks {name}, or it is no {kind.__name__}")

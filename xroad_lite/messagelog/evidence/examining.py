@@ -35,6 +35,8 @@ from xroad_lite.messagelog.evidence.parts import (
 
 _NEVER = 1e18
 """Beyond the time of any entry."""
+_Body = tuple[int, bytes, bytes]
+"""Whose it is, its salt, and the body."""
 
 
 def examine(source: Source, first: int, last: int, stamped: Sequence[int] = ()) -> Part:
@@ -64,7 +66,7 @@ class _Examination:
         self._last: dict[str, int] = {}
         self._said: dict[tuple[tuple[bytes, ...], str, str, int], list[int]] = {}
         self._bodies = iter(source.bodies(first, last))
-        self._body: tuple[int, bytes, bytes] | None = None
+        self._body: _Body | None = None
         self._start = (first, _NEVER, first)
         self._latest: dict[int, tuple[float, int]] = {}
 
@@ -229,8 +231,9 @@ class _Examination:
             found[3] = at
 
     def _check_body(self, index: int, expected: object) -> None:
-        self._no_more_bodies(index)
         kept = self._body
+        if kept is not None and kept[0] < index:
+            kept = self._no_more_bodies(index)
         if kept is None or kept[0] != index:
             self.part.bodiless.append(index)
             return
@@ -243,12 +246,16 @@ class _Examination:
         except XRoadError as error:
             self.find(BODIES, f"entry {index}", error)
 
-    def _no_more_bodies(self, before: int) -> None:
-        """Whatever lies before this entry and was not asked for belongs to no sealed message."""
+    def _no_more_bodies(self, before: int) -> _Body | None:
+        """Whatever lies before this entry and was not asked for belongs to no sealed message.
+
+        Gives the one that comes next.
+        """
         while self._body is not None and self._body[0] < before:
             why = "it has a body, and no seal over one"
             self.find(BODIES, f"entry {self._body[0]}", LogError("log.body", why))
             self._body = next(self._bodies, None)
+        return self._body
 
 
 def _adopted(entry: Entry) -> tuple[str, int, str]:

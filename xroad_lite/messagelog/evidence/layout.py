@@ -24,6 +24,7 @@ REGISTRY = "registry/"
 TRUSTED = "trusted/"
 """Below it, by instance, the registries of others that the log's own trusts."""
 REVOCATION = "revocation/"
+BODY = "salted-body"
 
 BIG_BODY_BYTES = 65_536
 """A larger one lies in a file of its own, whatever the others do."""
@@ -46,7 +47,7 @@ def seal(index: int) -> str:
 
 def body(index: int) -> str:
     """A body in a file of its own, after its salt."""
-    return f"messages/{index:012d}/salted-body"
+    return f"messages/{index:012d}/{BODY}"
 
 
 def pack(tile: Tile) -> str:

@@ -65,9 +65,10 @@ class LogSource:
                 " WHERE idx >= ? AND idx < ? ORDER BY idx",
                 (_LARGE_BYTES, start, min(start + _AT_ONCE, last)),
             ):
-                kept = (salt, body) if body else self._store.body(index)
-                if kept is not None:
-                    yield (index, *kept)
+                if body:
+                    yield index, salt, body
+                elif (kept := self._store.body(index)) is not None:
+                    yield index, *kept
 
 
 class _InBundle:
@@ -88,9 +89,13 @@ class _InBundle:
                     found[thumbprint(der)] = der
         return found
 
+    @cached_property
+    def _own(self) -> set[str]:
+        """The bodies that are in files of their own: of a whole log but the large ones."""
+        return {path for path in self._there if path.endswith(layout.BODY)}
+
     def _own_body(self, index: int) -> tuple[int, bytes, bytes] | None:
-        path = layout.body(index)
-        if path not in self._there:
+        if not self._own or (path := layout.body(index)) not in self._own:
             return None
         return (index, *split_body(self._container.read(path)))
 
