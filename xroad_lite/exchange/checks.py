@@ -87,7 +87,7 @@ def _check_identity(found: Judgement) -> None:
     assert opened is not None
     assert found.sender_snapshot is not None
     assert found.known is not None
-    for snapshot in (found.sender_snapshot, found.known.current):
+    for snapshot in {found.sender_snapshot: None, found.known.current: None}:
         stands = standing(snapshot, found.attributes.source, opened.chain, opened.issued_at)
         stands.check_revoked(node.now, node.proved_at)
 

@@ -100,7 +100,7 @@ class Messages:
         options = {**said(request), "time": _time(request, "ce-time")}
         options["subject"] = request.headers.get("ce-subject")
         options["expires"] = _time(request, "ce-expirytime")
-        event = await asyncio.wrap_future(node.desk.publish(type_, body, **options))
+        event = await node.done(node.desk.publish(type_, body, **options))
         left_out = [one._asdict() for one in event.left_out]
         return _json({"id": event, "left_out": left_out}, 202)
 
@@ -108,7 +108,7 @@ class Messages:
         node, type_ = self._node(request), _type(request)
         body = await read_json(request, node.max_body)
         longest = self._gateway.settings.limits.answer_seconds
-        answer = await asyncio.wrap_future(
+        answer = await node.done(
             node.desk.ask(
                 _recipient(request),
                 type_,
@@ -172,7 +172,7 @@ class Messages:
                 hint="ask the steward for an agreement, or check the message type",
             )
         if reads is not None:
-            await asyncio.wrap_future(node.desk.check_reads(reads))
+            await node.done(node.desk.check_reads(reads))
         await asyncio.to_thread(node.desk.hold, type_)
         return node, type_, reads
 
@@ -202,7 +202,7 @@ class Messages:
 
     async def _acknowledge(self, request: Request) -> Response:
         node = self._node(request)
-        await asyncio.wrap_future(node.desk.finish(_entry(request)))
+        await node.done(node.desk.finish(_entry(request)))
         return Response(status_code=204)
 
     async def _reject(self, request: Request) -> Response:
@@ -215,7 +215,7 @@ class Messages:
             raise ProblemError(400, "http.json", "expected code and message as texts")
         kind = XRoadError if body.get("retry") is True else RejectedError
         error = kind(code, message[:1000])
-        await asyncio.wrap_future(node.desk.fail(_entry(request), error))
+        await node.done(node.desk.fail(_entry(request), error))
         return Response(status_code=204)
 
     async def _reply(self, request: Request) -> Response:
@@ -226,7 +226,7 @@ class Messages:
             raise ProblemError(
                 409, "http.no_request", f"{type_} asks no service of {node.name}: acknowledge it"
             )
-        await asyncio.wrap_future(node.desk.finish(_entry(request), body, type=answer))
+        await node.done(node.desk.finish(_entry(request), body, type=answer))
         return Response(status_code=204)
 
 
@@ -269,7 +269,7 @@ async def _one_in_terms(node: NodeAtWork, message: Message, reads: str | None) -
     body, losses = message.body, message.losses
     if reads is not None:
         try:
-            found = await asyncio.wrap_future(node.desk.read_as(message.entry, reads))
+            found = await node.done(node.desk.read_as(message.entry, reads))
         except SemanticsError as error:
             raise ProblemError(
                 406,

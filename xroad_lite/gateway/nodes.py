@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from xroad_lite.errors import ConfigurationError, XRoadError
 from xroad_lite.node import Node
 from xroad_lite.node.desk import Desk
 from xroad_lite.policy import PUBLISH
+
+_T = TypeVar("_T")
 
 
 class NodeAtWork:
@@ -20,6 +25,9 @@ class NodeAtWork:
         self.node = node
         self.name = str(node.id)
         self._ended: str | None = None
+        self._done: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        """What its thread has done and the loop has not been told yet."""
+        self._telling = False
         self._thread = threading.Thread(target=self._run, name=f"node {self.name}", daemon=True)
 
     @property
@@ -31,6 +39,40 @@ class NodeAtWork:
     def max_body(self) -> int:
         """The largest body of a message, in bytes."""
         return self.node.settings.max_body
+
+    async def done(self, future: Future[_T]) -> _T:
+        """Wait for what was ordered at its desk; whoever is cancelled wants it no more.
+
+        As ``asyncio.wrap_future``, but the loop is woken once for all that is done together.
+        """
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[_T] = loop.create_future()
+        future.add_done_callback(lambda done: self._is_done(loop, waiting, done))
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+
+    def _is_done(
+        self, loop: asyncio.AbstractEventLoop, waiting: asyncio.Future[Any], done: Future[Any]
+    ) -> None:
+        """Called by the node's thread."""
+        self._done.append((waiting, done))
+        if not self._telling and not loop.is_closed():
+            self._telling = True
+            loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        self._telling = False  # before it looks: what is done from now on calls again
+        while self._done:
+            waiting, done = self._done.popleft()
+            if waiting.done() or done.cancelled():
+                waiting.cancel()
+            elif (error := done.exception()) is not None:
+                waiting.set_exception(error)
+            else:
+                waiting.set_result(done.result())
 
     def may_receive(self, type_: str) -> bool:
         """Whether an agreement lets it have events of a type, or a service of it is asked by it."""

@@ -29,7 +29,7 @@ async def publish(asked: Asked) -> Response:
             404, "govstack.event_type", f"{asked.node.name} may not publish {asked.type}"
         )
     options = {**said(asked.request), "subject": asked.request.headers.get("ce-subject")}
-    event = await asyncio.wrap_future(asked.node.desk.publish(asked.type, body["event"], **options))
+    event = await asked.node.done(asked.node.desk.publish(asked.type, body["event"], **options))
     return told({"id": event}, 201)
 
 
@@ -41,7 +41,7 @@ async def show(asked: Asked) -> Response:
 async def stop(asked: Asked) -> Response:
     """What left the node nobody can take back: an event that waits for its broker can be."""
     found = await _published(asked)
-    if not await asyncio.wrap_future(asked.node.desk.withdraw(found["id"])):
+    if not await asked.node.done(asked.node.desk.withdraw(found["id"])):
         raise ProblemError(404, "govstack.event", "the event has gone out: it cannot be stopped")
     return Response(status_code=204)
 

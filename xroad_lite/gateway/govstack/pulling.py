@@ -60,7 +60,7 @@ class Pulling:
             if message is None or events.item(message, "")["id"] != asked.names[1]:
                 raise ProblemError(404, "govstack.none", "this event does not wait")
             del self._out[one.id]
-            await asyncio.wrap_future(asked.node.desk.finish(message.entry))
+            await asked.node.done(asked.node.desk.finish(message.entry))
         return Response(status_code=204)
 
     def _pulled(self, asked: Asked) -> Subscription:
@@ -90,12 +90,12 @@ class Pulling:
             return None
         await asyncio.to_thread(node.desk.hold, one.type, holder=one.id)
         lease = self._lease
-        taken = await asyncio.wrap_future(node.desk.take(one.type, lease=lease, wait=False))
+        taken = await node.done(node.desk.take(one.type, lease=lease, wait=False))
         return taken[0] if taken else None
 
     async def _give_up(self, node: NodeAtWork, message: Message, why: Exception) -> None:
         try:
-            await asyncio.wrap_future(node.desk.fail(message.entry, why))  # type: ignore[arg-type]
+            await node.done(node.desk.fail(message.entry, why))  # type: ignore[arg-type]
         except RequestError as error:
             if error.code != "request.not_taken":  # somebody else had it meanwhile
                 raise

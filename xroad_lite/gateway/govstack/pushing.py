@@ -120,7 +120,7 @@ class Pushing:
         while True:
             taking = node.desk.take(subscription.type, lease=lease)
             try:
-                return await asyncio.wrap_future(taking)
+                return await node.done(taking)
             except asyncio.CancelledError:
                 if taking.done() and not taking.cancelled() and taking.exception() is None:
                     for message in taking.result():
@@ -146,11 +146,11 @@ class Pushing:
                 message = replace(message, attempt=message.attempt + 1)
                 trouble = await self._attempt(node, by, message)
             if trouble is None:
-                await asyncio.wrap_future(node.desk.finish(message.entry))
+                await node.done(node.desk.finish(message.entry))
                 return
             if by.fifo and not isinstance(trouble, RejectedError):
                 trouble = RejectedError(trouble.code, trouble.message)
-            await asyncio.wrap_future(node.desk.fail(message.entry, trouble))
+            await node.done(node.desk.fail(message.entry, trouble))
         except asyncio.CancelledError:
             node.desk.give_back(message.entry)
             raise

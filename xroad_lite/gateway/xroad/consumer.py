@@ -6,7 +6,6 @@ node does, here and at the provider's.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -180,7 +179,7 @@ class Consumer:
             represented_party=calls.said(headers, "x-road-represented-party"),
             traceparent=trace,
         )
-        return await asyncio.wrap_future(asking)
+        return await node.done(asking)
 
     async def _ask(
         self,

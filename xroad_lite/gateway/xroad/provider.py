@@ -104,7 +104,7 @@ class Providers:
             await free.acquire()
             free.release()
             try:
-                messages = await asyncio.wrap_future(
+                messages = await node.done(
                     node.desk.take(type_, limit=_TAKEN_AT_ONCE, lease=longest + 60)
                 )
             except RequestError:
@@ -166,7 +166,7 @@ class Providers:
     ) -> None:
         """Send the answer; one that is refused here, as too large, is told as an error."""
         try:
-            await asyncio.wrap_future(node.desk.finish(message.entry, body, type=type_))
+            await node.done(node.desk.finish(message.entry, body, type=type_))
             return
         except XRoadError as error:
             log.warning("answer", subsystem=node.name, entry=message.entry, error=str(error))
