@@ -6,8 +6,8 @@ exactly once, whenever the process ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xroad_lite.messagelog.store import Store
@@ -109,9 +109,11 @@ class ReceiptTables:
         self._store.insert("xl_receipts_owed", *row)
 
     def owe_outcome(self, entry: int, told: Told) -> bool:
-        """The same for what became of an accepted message, if its agreement asks for receipts."""
-        sql = "SELECT 1 FROM xl_receipts_owed WHERE entry = ? LIMIT 1"
-        rows = self._store.query(sql, (entry,), table="xl_receipts_owed")
+        """The same for what became of an accepted message, if its agreement asks for receipts.
+
+        It was accepted in an earlier transaction than this.
+        """
+        rows = self._store.peek("SELECT 1 FROM xl_receipts_owed WHERE entry = ? LIMIT 1", (entry,))
         if rows:
             self.owe(entry, told)
         return bool(rows)
@@ -182,25 +184,26 @@ class ReceiptTables:
         )
         return Waiting(*rows[0]) if rows else None
 
-    def got(self, receipt: int, message_id: str, told: Told) -> None:
-        """Log entry ``receipt`` is a receipt for our message with this id."""
-        waiting = self.awaited(message_id)
-        assert waiting is not None, "check 5 lets pass only what is awaited"
-        self._store.execute(
-            "INSERT INTO xl_receipts VALUES (?, ?, ?, ?, ?, ?)",
-            (receipt, waiting.entry, told.state, told.at, told.check, told.code),
-        )
-        self._reached(waiting.entry, waiting.state, told.state)
+    def got(self, receipt: int, waiting: Waiting, told: Told) -> Waiting:
+        """Log entry ``receipt`` is a receipt for a message of ours; gives how that stands by it.
+
+        ``reached`` writes that, in the same transaction.
+        """
+        row = (receipt, waiting.entry, told.state, told.at, told.check, told.code)
+        self._store.insert("xl_receipts", *row)
+        return replace(waiting, state=_further(waiting.state, told.state))
+
+    def reached(self, messages: Iterable[Waiting]) -> None:
+        """How messages of ours stand by their receipts, in the open transaction."""
+        rows = [(one.state, one.entry) for one in messages]
+        if rows:
+            self._store.many("UPDATE xl_receipts_awaited SET state = ? WHERE idx = ?", rows)
 
     def not_sent(self, entry: int) -> None:
         """Our message expired in the outbox: nobody owes anything for it."""
-        self._reached(entry, None, NOT_SENT)
-
-    def _reached(self, entry: int, before: str | None, now: str) -> None:
-        if before is None or _RANKS.get(now, _OTHER_RANK) >= _RANKS.get(before, _OTHER_RANK):
-            self._store.execute(
-                "UPDATE xl_receipts_awaited SET state = ? WHERE idx = ?", (now, entry)
-            )
+        self._store.execute(
+            "UPDATE xl_receipts_awaited SET state = ? WHERE idx = ?", (NOT_SENT, entry)
+        )
 
     def of(self, entry: int) -> list[Receipt]:
         """The receipts that came for our message at this entry, in their order."""
@@ -252,3 +255,10 @@ class ReceiptTables:
     def _read(self, sql: str, entry: int) -> list[Receipt]:
         rows = self._store.query(sql, (entry,)) if self._there else []
         return [Receipt(index, Told(*told)) for index, *told in rows]
+
+
+def _further(before: str | None, now: str) -> str:
+    """Which of two states is the further one, whatever came first."""
+    if before is None or _RANKS.get(now, _OTHER_RANK) >= _RANKS.get(before, _OTHER_RANK):
+        return now
+    return before

@@ -40,10 +40,8 @@ class Receipts:
         """When there may be something to seal, Unix seconds; None while there is nothing."""
         self._sealed: OrderedDict[int, Seal] = OrderedDict()
         """Seals of late that a receipt is owed for, by log entry, so that they need not be read."""
-        self._awaited: dict[str, Waiting | None] = {}
-        """Messages of ours that were asked about in the open transaction, by id."""
         self._reached: dict[str, Waiting] = {}
-        """Those of them for which a receipt came: written together."""
+        """Messages of ours for which a receipt came in the open transaction: written together."""
         self.problem: str | None = None
         """Why receipts cannot be sealed now, for people."""
 
@@ -168,20 +166,14 @@ class Receipts:
         )
 
     def _waiting(self, message_id: str) -> Waiting | None:
-        if message_id in self._reached:
-            return self._reached[message_id]
-        if message_id not in self._awaited:
-            self._awaited[message_id] = self._tables.awaited(message_id)
-        return self._awaited[message_id]
+        return self._reached.get(message_id) or self._tables.awaited(message_id)
 
     @contextmanager
     def coming(self) -> Iterator[None]:
         """In a transaction that receives: at its end is written what the receipts in it say."""
-        self._awaited.clear()
         self._reached.clear()
         yield
         self._tables.reached(self._reached.values())
-        self._awaited.clear()
         self._reached.clear()
 
     def got(self, found: Judgement, entry: int) -> None:

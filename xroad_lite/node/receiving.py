@@ -124,7 +124,7 @@ class Receiver:
     def _replies(self) -> Iterator[None]:
         """A transaction, at whose end the answers that it brought are written."""
         self._replied.clear()
-        with self._store.transaction():
+        with self._store.transaction(), self._sender.receipts.coming():
             yield
             rows = [(index, message_id) for message_id, index in self._replied.items()]
             if rows:
