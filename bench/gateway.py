@@ -1,7 +1,8 @@
 """Load on two gateways with their nodes and a provider: requests a second, latencies, memory.
 
 Run as ``python -m bench.gateway [seconds] [concurrency]``. It is its own load client and provider
-too, in processes of their own, so that what is measured is the gateways'.
+too, in processes of their own, so that what is measured is the gateways'. In the same run it
+measures what no gateway could do without: a bare HTTP server's request, and four signatures.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -16,8 +18,11 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httptools
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "gateway"))
 
@@ -80,6 +85,41 @@ async def _serve() -> None:
     await server.serve_forever()
 
 
+async def _bare_application(scope: Any, receive: Any, send: Any) -> None:
+    """What the server that the gateway runs on costs alone."""
+    if scope["type"] != "http":
+        return
+    await receive()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"12")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b'{"value":42}'})
+
+
+def _serve_bare() -> None:
+    import uvicorn
+
+    port = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    print(port.getsockname()[1], flush=True)
+    config = uvicorn.Config(
+        _bare_application, http="httptools", loop="uvloop", access_log=False, log_config=None
+    )
+    uvicorn.Server(config).run(sockets=[port])
+
+
+def _signatures() -> float:
+    """CPU microseconds of what an exchange signs and verifies: two seals, each on both sides."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    data, algorithm = b"x" * 1500, ec.ECDSA(hashes.SHA256())
+
+    def once() -> float:
+        began = time.process_time()
+        for _ in range(200):
+            key.public_key().verify(key.sign(data, algorithm), data, algorithm)
+        return (time.process_time() - began) / 200
+
+    return 2e6 * min(once() for _ in range(10))
+
+
 async def _load(port: int, target: str, client: str, seconds: float, concurrency: int) -> None:
     lines = [
         f"POST {target} HTTP/1.1",
@@ -133,11 +173,7 @@ def measure(seconds: float, concurrency: int, folder: Path) -> dict[str, object]
     with ExitStack() as stack:
         made = instance(folder)
         me = [sys.executable, "-m", "bench.gateway"]
-        service = subprocess.Popen([*me, "serve"], stdout=subprocess.PIPE, text=True)
-        stack.callback(service.wait)
-        stack.callback(service.terminate)
-        assert service.stdout is not None
-        url = f"http://127.0.0.1:{service.stdout.readline().strip()}"
+        url = f"http://127.0.0.1:{_port_of(_started([*me, 'serve'], stack))}"
         limits = {"calls": 1000}
         provider = [{"service": "echo", "url": url}]
         both = stack.enter_context(
@@ -146,22 +182,45 @@ def measure(seconds: float, concurrency: int, folder: Path) -> dict[str, object]
                 start(made.node_folder(CIVIL), providers=provider, limits=limits),
             )
         )
-        arguments = [str(both[0].port), f"/r1/{CIVIL}/echo/x", HEALTH]
+        port, target = both[0].port, f"/r1/{CIVIL}/echo/x"
 
-        def load(seconds: float) -> dict[str, object]:
-            command = [*me, "load", *arguments, str(seconds), str(concurrency)]
+        def load(port: int, seconds: float) -> dict[str, object]:
+            command = [*me, "load", str(port), target, HEALTH, str(seconds), str(concurrency)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found: dict[str, object] = json.loads(done.stdout)
             return found
 
-        load(min(2.0, seconds))
+        load(port, min(2.0, seconds))
         before = [_of(one.process.pid) for one in both]
-        found = load(seconds)
+        found = load(port, seconds)
         after = [_of(one.process.pid) for one in both]
         requests = float(str(found["requests"]))
         cpu = [round(1e6 * (b[0] - a[0]) / requests) for a, b in zip(before, after, strict=True)]
         memory = [(round(a[1]), round(b[1])) for a, b in zip(before, after, strict=True)]
-        return found | {"gateway_cpu_us": cpu, "memory_mib": memory, "load": os.getloadavg()[0]}
+    with ExitStack() as stack:
+        bare = _started([*me, "bare"], stack)
+        port = _port_of(bare)
+        began = _of(bare.pid)[0]
+        answered = load(port, min(3.0, seconds))
+        spent = 1e6 * (_of(bare.pid)[0] - began) / float(str(answered["requests"]))
+    return found | {
+        "gateway_cpu_us": cpu,
+        "bare_cpu_us": {"http_request": round(spent), "four_signatures": round(_signatures())},
+        "memory_mib": memory,
+        "load": os.getloadavg()[0],
+    }
+
+
+def _started(command: list[str], stack: ExitStack) -> subprocess.Popen[str]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    return process
+
+
+def _port_of(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    return int(process.stdout.readline())
 
 
 def main() -> None:
@@ -169,6 +228,8 @@ def main() -> None:
     words = sys.argv[1:]
     if words[:1] == ["serve"]:
         asyncio.run(_serve())
+    elif words[:1] == ["bare"]:
+        _serve_bare()
     elif words[:1] == ["load"]:
         asyncio.run(_load(int(words[1]), words[2], words[3], float(words[4]), int(words[5])))
     else:
