@@ -131,6 +131,19 @@ def test_what_leaves_no_valid_body_is_not_approved(desk: Desk) -> None:
     assert code
 
 
+def test_the_form_of_an_agreement_on_rest_services(desk: Desk) -> None:
+    """It has a place for endpoints, and the key for who asks; while it lists none, it warns."""
+    asks = ("--provider", HEALTH, "--consumer", TAX, "--operation", "request")
+    asks += ("--type", "xroad.rest-request", *NEW[-4:])
+    assert desk.ask("new", "tax-calls", *asks)[1] == 0
+    text = (desk.source / "agreements/tax-calls-1.yaml").read_text()
+    assert "endpoints: {}" in text
+    assert "pseudonym_key: " in text
+    desk.edit("tax-calls", **WRITTEN)
+    found = desk.ask("check", "tax-calls")[0]["findings"]
+    assert "registry.no_endpoints" in {one["code"] for one in found}
+
+
 def test_a_letter_changed_needs_new_approvals(desk: Desk) -> None:
     """The approval is over the very bytes."""
     assert desk.status("births") == "in force"

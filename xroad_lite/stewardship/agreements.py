@@ -28,7 +28,7 @@ from xroad_lite.registry.agreements import (
     ending_path,
 )
 from xroad_lite.registry.documents import read_document
-from xroad_lite.registry.models import Ending
+from xroad_lite.registry.models import REST_REQUEST, Ending
 from xroad_lite.stewardship.drafts import TODO
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -130,6 +130,7 @@ def next_version(shelf: Shelf, name: str, given: Mapping[str, object]) -> tuple[
 
 def _form(name: str, given: Mapping[str, object]) -> str:
     today = str(given.get("from", TODO))
+    types = _listed(given, "types")
     values = {
         "agreement": name,
         "version": 1,
@@ -137,7 +138,8 @@ def _form(name: str, given: Mapping[str, object]) -> str:
         "provider": given.get("provider", TODO),
         "consumer": given.get("consumer", TODO),
         "operation": given.get("operation", "publish"),
-        "types": _listed(given, "types"),
+        "types": types,
+        "endpoints": {} if REST_REQUEST in types else None,
         "purposes": _listed(given, "purposes"),
         "legal_basis": {"text": dict.fromkeys(_listed(given, "languages"), TODO), "iri": TODO},
         "fields": {},
@@ -167,6 +169,7 @@ def _listed(given: Mapping[str, object], key: str) -> list[str]:
 _WHY: Final = {
     "provider": "A subsystem, a member for all its subsystems, or group:CODE.",
     "operation": "publish: the provider sends; request: the consumer asks, the provider answers.",
+    "endpoints": "What may be called, as {persons: [{method: GET, path: /a/*}]}; nothing else is.",
     "purposes": "IRIs of vocabularies/purposes.yaml; each covers the narrower ones.",
     "legal_basis": "The law that allows it, as people and programs find it.",
     "fields": "Per type, JSON Pointers of what may be sent, as [/identifier]; all of it if silent.",
