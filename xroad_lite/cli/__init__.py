@@ -19,6 +19,7 @@ from xroad_lite.cli import (
     output,
     publishing,
     schema_checks,
+    schema_lint,
     schema_pages,
     serve,
     trust,
