@@ -12,6 +12,7 @@ _DURATION = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def to_text(seconds: float) -> str:
     """Unix seconds as RFC 3339 in UTC with milliseconds, ``2026-01-31T12:00:00.000Z``."""
     whole, micros = divmod(round(seconds * 1_000_000), 1_000_000)

@@ -37,6 +37,7 @@ def call_of(type_: str, body: Any, recipient: str | None) -> Call | None:
     return Call(service, body["method"], path or "/")
 
 
+@lru_cache(maxsize=256)
 def called(path: str) -> tuple[str, str, str]:
     """Subsystem, service code, and the path below the service as sent, of a path ``/r1/…``.
 
