@@ -10,11 +10,21 @@ from typer.testing import CliRunner
 
 from tests.evidence.test_two_parties import bundle, rewritten
 from xroad_lite.cli import app
+from xroad_lite.messagelog import Store, entries
 from xroad_lite.messagelog.checkpoints import Checkpoint
 from xroad_lite.messagelog.evidence.choosing import Choice
 from xroad_lite.messagelog.seen import Seen, SeenTable
 from xroad_lite.node import Node
-from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Clock, TwoAgencies, two_agency_instance
+from xroad_lite.testing import (
+    BIRTH,
+    CIVIL,
+    HEALTH,
+    Clock,
+    Tamperer,
+    TwoAgencies,
+    two_agency_instance,
+)
+from xroad_lite.transports import Parcel
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +192,44 @@ def test_a_log_against_itself(two):
     publish(two)
     found, code = gaps(two, two.civil)
     assert (found["error"]["code"], code) == ("log.one_party", 1)
+
+
+def put(two, sealed):
+    """Lay a message into the Civil Registry's queue, round every check of a sender's."""
+    two.health._transport.send(
+        [Parcel(0, CIVIL, "health.birth", sealed.seal, sealed.salt, sealed.body)]
+    )
+    two.health._transport.outcomes()
+    two.settle()
+
+
+def test_nobody_makes_a_gap_with_anothers_numbers(two):
+    """What is for somebody else, or sealed by a stranger in Health's name, is kept and refused.
+
+    What Health itself sealed and was refused came all the same: its number is not missing.
+    """
+    publish(two)
+    health = Tamperer(two.instance.node_folder(HEALTH), two.clock)
+    stranger = Tamperer(two.instance.node_folder(CIVIL), two.clock)
+    one, far = health.last_sent(), f"{10**15:016d}"
+    put(two, health.seal(one, recipient="DEMO/GOV/WELFARE/office", sequence=far))
+    put(two, stranger.seal(one, sequence=far))
+    put(two, health.seal(one, sequence=f"{2:016d}", purpose="https://w3id.org/dpv#Marketing"))
+    put(two, health.seal(one, sequence=f"{3:016d}"))
+    found = [entries.read(leaf).fields for _, leaf in two.civil.store.entries()]
+    codes = [one["verdict"].get("code") for one in found if "verdict" in one]
+    assert codes == [
+        None,
+        "freshness.other_recipient",
+        "identity.unlisted_certificate",
+        "policy.purpose",
+        None,
+    ]
+    assert all("payload" in one for one in found if "verdict" in one)
+    assert gaps(two) == ({"ok": True, "gaps": [], "missing": 0}, 0)
+
+
+def test_a_log_of_which_nothing_says_whose_it_is(tmp_path):
+    """One that has just begun has no gaps."""
+    Store(tmp_path / "empty").close()
+    assert typed(tmp_path / "empty") == ({"ok": True, "gaps": [], "missing": 0}, 0)

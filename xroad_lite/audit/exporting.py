@@ -26,6 +26,9 @@ from xroad_lite.registry import RegistryFolder, Snapshot
 from xroad_lite.registry.metadata import target_path
 from xroad_lite.registry.trusted import instance_of
 
+_NEVER = "registry.never_published"
+"""So a message was refused that names a snapshot which nobody can have."""
+
 
 @dataclass(slots=True)
 class Exported:
@@ -148,12 +151,17 @@ def _snapshots(store: Store, size: int, chosen: list[int] | None) -> dict[str, _
             line.adopted[entry.fields["registry"]] = None
         elif entry.kind == "message":
             lines[""].named[entry.fields["registry"]] = None
-            if entry.proven:
+            if entry.proven and _refused_as(entry) != _NEVER:
                 said = strict_json.loads(entry.fields["payload"].encode())
                 sealed.append((instance_of(said["source"]), said["registry"]))
     for instance, name in dict.fromkeys(sealed):
         lines.get(instance, lines[""]).named[name] = None
     return lines
+
+
+def _refused_as(entry: entries.Entry) -> str | None:
+    """The code of a message that was refused."""
+    return (entry.fields.get("verdict") or {}).get("code")
 
 
 def example_of(store: Store, index: int) -> Example | None:

@@ -144,7 +144,7 @@ def open_evidence(path: Path) -> Evidence:
     """What lies at a path; ``LogError`` if it is nothing that can be verified."""
     if path.is_dir():
         if not (path / manifest.PATH).is_file():
-            raise _nothing(path, f"the folder has no {manifest.PATH}")
+            raise _no_bundle(path)
         return Bundle(path)
     try:
         with path.open("rb") as file:
@@ -176,6 +176,14 @@ def whole_evidence(path: Path) -> Log | Bundle:
             f"{path} is the proof of one entry: expected a log or a bundle",
             hint="make a bundle with: xroad-lite log export --id ID OUT",
         )
+    return found
+
+
+def _no_bundle(folder: Path) -> LogError:
+    found = _nothing(folder, f"the folder has no {manifest.PATH}")
+    logs = sorted(folder.glob("*.sqlite3"))
+    if (folder / "node.yaml").is_file() and logs:
+        found.hint = f"it is a node's: its log is a file in it, {logs[0]}"
     return found
 
 

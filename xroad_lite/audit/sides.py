@@ -141,10 +141,11 @@ def owner(evidence: Log | Bundle) -> str:
     store = evidence.store
     if (kept := CheckpointTable(store).newest()) is not None:
         return str(SubsystemId.parse(kept.checkpoint.origin))
-    for _, leaf in store.entries():
-        entry = entries.read(leaf)
+    for index, leaf in store.entries():
+        entry = entries.read_at(index, leaf)
         side = "source" if entry.fields.get("direction") == entries.OUT else "recipient"
-        if side in (sealed := entry.attributes()):
+        refused = (entry.fields.get("verdict") or {}).get("outcome") == entries.REFUSED
+        if side in (sealed := entry.attributes()) and not refused:  # it may be for somebody else
             return sealed[side]
     raise LogError(
         "log.whose",
@@ -203,12 +204,10 @@ class _Bodies:
 
 def _read(side: Side, index: int, leaf: bytes) -> entries.Entry:
     try:
-        return entries.read(leaf)
+        return entries.read_at(index, leaf)
     except LogError as error:
-        place = f"{side.evidence.path}: entry {index}"
-        raise LogError(
-            error.code, f"{place}: {error.message}", hint="verify it first: xroad-lite log verify"
-        ) from None
+        place = f"{side.evidence.path}: {error.message}"
+        raise LogError(error.code, place, hint=error.hint) from None
 
 
 def _take(

@@ -300,8 +300,8 @@ class _Audit:
                     parts.TIME,
                     "",
                     "log.not_stamped",
-                    f"{why} {count} messages, from entry {first} on: when they were there, only "
-                    "the log itself says",
+                    f"{why} {_many(count, 'message', 'messages')}, from entry {first} on: when "
+                    "that was there, only the log itself says",
                     wrong=False,
                 )
             )

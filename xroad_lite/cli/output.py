@@ -83,6 +83,11 @@ def table(title: str, *columns: str) -> Table:
     return made
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def paragraph(markup: str, indent: int = 0, hanging: int = 2) -> None:
     """Wrapped text for people on stdout, its further lines indented by ``hanging`` more."""
     text = Text.from_markup(markup)

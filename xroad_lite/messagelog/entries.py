@@ -178,6 +178,9 @@ def _check_message(entry: Entry) -> None:
         raise LogError("log.entry", f"its direction is {direction!r:.40}")
     if direction == IN:
         _need(verdict if isinstance(verdict, dict) else {}, _VERDICT)
+    for name in ("reads", "mapping", "received"):
+        if type(entry.fields.get(name, "")) is not str:
+            raise LogError("log.entry", f"its {name} is no text")
     if entry.proven:
         try:
             sealed = entry.attributes()

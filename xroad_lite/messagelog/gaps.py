@@ -17,6 +17,8 @@ from xroad_lite.messagelog.entries import Entry
 from xroad_lite.messagelog.evidence.parts import Source
 
 EVERYBODY = "*"
+_IDENTITY, _FRESHNESS, _PASSED = 2, 4, ["passed"] * 2
+"""Checks 3 and 4, of the nine of a verdict, both passed."""
 SENT, WAITING, EXPIRED, ABSENT = "sent", "waiting", "expired", "absent"
 """What became of a number: sent and not received; not sent yet; never sent; in no entry."""
 
@@ -64,9 +66,11 @@ class Settled:
     type: str = ""
 
 
-def arrived(source: Source) -> Came:
-    """What came; each number once.
+def arrived(source: Source, me: str | None) -> Came:
+    """What came to ``me``, or to everybody; each number once.
 
+    Of what was refused that counts which its source has sealed by the registry: anybody can seal
+    under another's name, and lay into our queue what is for somebody else.
     ``LogError`` ``log.not_whole`` of chosen entries: nobody can say what is missing of them.
     """
     if not source.whole:
@@ -75,8 +79,11 @@ def arrived(source: Source) -> Came:
     for index, entry, _ in _read(source):
         if entry.kind != "message" or entry.fields["direction"] != entries.IN or not entry.proven:
             continue
-        sealed = entry.attributes()
-        of = found.setdefault((sealed["source"], sealed.get("recipient", EVERYBODY)), {})
+        sealed, checks = entry.attributes(), entry.fields["verdict"]["checks"]
+        recipient = sealed.get("recipient", EVERYBODY)
+        if recipient not in (me, EVERYBODY) or checks[_IDENTITY:_FRESHNESS] != _PASSED:
+            continue
+        of = found.setdefault((sealed["source"], recipient), {})
         accepted = entry.fields["verdict"].get("outcome") == entries.ACCEPTED
         number = int(sealed["sequence"])
         if number not in of or (accepted and not of[number].accepted):
@@ -142,7 +149,7 @@ class OtherLog:
                 roots[index + 1] = edge.root()
             if entry.kind == "outcome" and entry.fields["outcome"] == entries.EXPIRED:
                 self._expired.add(entry.fields["entry"])
-            elif entry.proven and entry.fields["direction"] == entries.OUT:
+            elif (entry.kind, entry.fields.get("direction")) == ("message", entries.OUT):
                 sealed = entry.attributes()
                 to = sealed.get("recipient", EVERYBODY)
                 self._entries.setdefault(to, {})[int(sealed["sequence"])] = index
@@ -184,4 +191,4 @@ def not_whole(name: str) -> LogError:
 def _read(source: Source) -> Iterator[tuple[int, Entry, bytes]]:
     for first, last in source.ranges():
         for index, leaf in source.leaves(first, last):
-            yield index, entries.read(leaf), leaf
+            yield index, entries.read_at(index, leaf), leaf

@@ -33,4 +33,4 @@ def recorded(source: Source) -> Iterator[Recorded]:
             while kept is not None and kept[0] < index:
                 kept = next(bodies, None)
             body = kept[1:] if kept is not None and kept[0] == index else None
-            yield Recorded(index, entries.read(leaf), body)
+            yield Recorded(index, entries.read_at(index, leaf), body)

@@ -130,10 +130,11 @@ def prove(
     place = out or Path(f"{id}.zip")
     index = proving.entry_of(owner.store, id)
     found = proving.prove(place, owner.store, material, index, signer=owner.signer)
-    _give(place, found, 0)
+    only = owner.keys if len(owner.keys) == 1 else ()  # else it may be one of before a roll-over
+    _give(place, found, 0, "".join(f" --key {one}" for one in only))
 
 
-def _give(out: Path, found: Exported, left: int) -> None:
+def _give(out: Path, found: Exported, left: int, key: str = "") -> None:
     value: dict[str, Any] = {
         "out": str(out),
         "entries": found.entries,
@@ -152,9 +153,9 @@ def _give(out: Path, found: Exported, left: int) -> None:
     output.give(
         value,
         lambda: output.out.print(
-            f"{escape(str(out))}: {found.entries} entries, {found.files} files, "
-            f"{found.bytes:,} bytes. Verify it with:\n"
-            f"  xroad-lite log verify {escape(str(out))}",
+            f"{escape(str(out))}: {output.counted(found.entries, 'entry', 'entries')}, "
+            f"{output.counted(found.files, 'file', 'files')}, {found.bytes:,} bytes. "
+            f"Verify it with:\n  xroad-lite log verify {escape(str(out))}{escape(key)}",
             highlight=False,
             soft_wrap=True,
         ),

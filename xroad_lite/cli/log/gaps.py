@@ -11,6 +11,7 @@ from rich.markup import escape
 from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
+from xroad_lite.errors import LogError
 
 if TYPE_CHECKING:
     from xroad_lite.audit.opening import Bundle, Log
@@ -47,7 +48,7 @@ def gaps(
     from xroad_lite.messagelog.gaps import gaps as find
 
     evidence = whole_evidence(place or log_file(node, log))
-    came = arrived(evidence.source)
+    came = arrived(evidence.source, _owner(evidence))
     others = dict(_other(evidence, one) for one in against or ())
     found = [_gap(gap, others.get(gap.source)) for gap in find(came)]
     for (source, recipient), ones in came.items():
@@ -66,10 +67,21 @@ def gaps(
         raise typer.Exit(output.FOUND_WRONG)
 
 
+def _owner(evidence: Log | Bundle) -> str | None:
+    """Whose log it is; None of one in which nothing says so, as nothing was for it alone."""
+    from xroad_lite.audit.sides import owner
+
+    try:
+        return owner(evidence)
+    except LogError as error:
+        if error.code != "log.whose":
+            raise
+        return None
+
+
 def _other(evidence: Log | Bundle, path: Path) -> tuple[str, OtherLog]:
     from xroad_lite.audit.opening import whole_evidence
     from xroad_lite.audit.sides import Side
-    from xroad_lite.errors import LogError
     from xroad_lite.messagelog.gaps import OtherLog
 
     mine, other = Side.of(0, evidence), Side.of(1, whole_evidence(path))

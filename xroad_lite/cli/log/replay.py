@@ -12,6 +12,7 @@ from rich.markup import escape
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, holder_at, log_app, log_file
 from xroad_lite.cli.log.replay_shown import (
+    ROWS,
     Shown,
     ToHandler,
     ToNode,
@@ -40,10 +41,10 @@ class To(StrEnum):
     NODE = "node"
 
 
-_EXAMPLES = {
-    "proposed": "--to schema --proposed instance/source",
-    "handler": "--to handler --handler adapter:register",
-    "queue": "--to queue --queue replay.civil",
+_GO_TOGETHER = {
+    "proposed": ("schema, mapping or agreement", "--to schema --proposed instance/source"),
+    "handler": ("handler", "--to handler --handler adapter:register"),
+    "queue": ("queue", "--to queue --queue replay.civil"),
 }
 
 
@@ -75,12 +76,15 @@ def replay(
     wait: Annotated[
         float, typer.Option(help="With --to node: seconds without a result to wait.", min=0.1)
     ] = 10.0,
-    after: Annotated[int, typer.Option(help="Show only messages beyond this entry.")] = -1,
+    after: Annotated[
+        int, typer.Option(help="Show only messages beyond this entry.", show_default=False)
+    ] = -1,
     type_: Annotated[
         str | None, typer.Option("--type", help="Show only this message type.")
     ] = None,
     ids: Annotated[
-        list[str] | None, typer.Option("--id", help="Show only this message; may be repeated.")
+        list[str] | None,
+        typer.Option("--id", help="Show only this message, by id or entry; repeatable."),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -115,12 +119,12 @@ def replay(
 def _check_options(to: To | None, given: dict[str, object], chosen: dict[str, Any]) -> None:
     needed = {To.HANDLER: "handler", To.QUEUE: "queue", To.NODE: ""}
     needs = "" if to is None else needed.get(to, "proposed")
-    for name, example in _EXAMPLES.items():
+    for name, (goals, example) in _GO_TOGETHER.items():
         if (name == needs) != (given[name] is not None):
             raise ConfigurationError(
                 f"config.{name}",
-                f"got --to {to.value if to else 'nothing'} "
-                f"{'without' if name == needs else 'with'} --{name}: these go together: {example}",
+                f"--{name} and --to {goals} go together: got --{'to' if name == needs else name} "
+                "without the other",
                 hint=f"for example: xroad-lite log replay {example}",
             )
     choice = chosen["after"] != -1 or chosen["type"] is not None or chosen["ids"]
@@ -238,19 +242,22 @@ def _again(found: Replay) -> dict[str, Any]:
 
 
 def _say_again(found: Replay, shown: Shown | None) -> None:
-    output.out.print(
-        f"{found.judged} judged again, {found.unproven} of which only a digest was kept, "
-        f"{found.erased} with their bodies erased"
-    )
-    if found.closed:
-        output.out.print(f"{found.closed} confidential, of which no key at hand opens the body")
-    if found.alone:
-        output.paragraph(
-            f"{found.alone} could not be judged: they answer or repeat what was not chosen"
-        )
-    for one in found.differences:
-        output.out.print(f"[bold red]differs[/] {escape(str(one))}", soft_wrap=True)
-    if found.equal:
-        output.out.print("every verdict is the same")
+    differ = len(found.differences)
+    verdict = f"[bold red]{differ} differ[/]" if differ else "every verdict is the same"
+    if not found.judged + found.closed:
+        verdict = "it holds no message that came and can be judged"
+    output.out.print(f"{found.judged} judged again: {verdict}", highlight=False)
+    for count, which in (
+        (found.closed, "up to check 6 alone: confidential, and no key at hand opens their bodies"),
+        (found.unproven, "not judged: only a digest was kept of them"),
+        (found.erased, "not judged: their bodies are erased"),
+        (found.alone, "not judged: they answer or repeat what was not chosen"),
+    ):
+        if count:
+            output.paragraph(f"{count} {which}")
+    for one in found.differences[:ROWS]:
+        output.paragraph(f"[bold red]differs[/] {escape(str(one))}")
+    if differ > ROWS:
+        output.paragraph(f"and {differ - ROWS} more: see --json")
     if shown is not None:
         shown.say()

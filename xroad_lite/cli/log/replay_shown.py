@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from xroad_lite.node.message import Message
     from xroad_lite.transports.replays import ReplayQueue
 
-_SHOWN = 12
+ROWS = 12
+"""So many rows of a kind are told to people; programs get all."""
 _AT_ONCE = 100
 _LOOK_SECONDS = 0.1
 
@@ -44,9 +45,10 @@ class Shown:
         """A message, in the log's order."""
         sealed = found.attributes
         self.last = max(entry, self.after)
-        wanted = self.type in (None, sealed.type) and (not self.ids or sealed.id in self.ids)
+        named = self.ids & {sealed.id, str(entry)}
+        wanted = self.type in (None, sealed.type) and (named or not self.ids)
         if entry > self.after and wanted and sealed.inreplyto is None:
-            self.found.add(sealed.id)
+            self.found |= named
             self.show(entry, found)
 
     def show(self, entry: int, found: Judgement) -> None:
@@ -79,15 +81,20 @@ class Shown:
     def say(self) -> None:
         """For people."""
         output.paragraph(escape(self.words()))
-        for entry, why in self.failed[:_SHOWN]:
-            output.paragraph(f"[bold red]failed[/] entry {entry}: {escape(why)}")
-        if len(self.failed) > _SHOWN:
-            output.paragraph(f"and {len(self.failed) - _SHOWN} more: see --json")
+        alike: dict[str, list[int]] = {}
+        for entry, why in self.failed:
+            alike.setdefault(why, []).append(entry)
+        for why, of in list(alike.items())[:ROWS]:
+            which = f"entry {of[0]}" + (f" and {len(of) - 1} more" if len(of) > 1 else "")
+            output.paragraph(f"[bold red]failed[/] {which}: {escape(why)}")
+        if len(alike) > ROWS:
+            output.paragraph(f"and for {len(alike) - ROWS} reasons more: see --json")
         for one in self.absent:
             output.paragraph(
-                f"[bold red]not shown[/] {escape(one)}: no message of this id was accepted here"
+                f"[bold red]not shown[/] {escape(one)}: no message that was accepted and can be "
+                "judged here is named so"
             )
-        if not self.ids and self.last >= 0:
+        if not self.ids and self.done:
             output.paragraph(f"to go on from here later: --after {self.last}")
 
 
@@ -246,5 +253,12 @@ def queue_at(node: Path, transport: str | None, name: str) -> ReplayQueue:
     check_name(name)
     if transport is not None:
         return open_replays(transport, name)
-    settings = Settings.read(node)
+    try:
+        settings = Settings.read(node)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            error.code,
+            f"no --transport was given, and there is no node whose it could be: {error.message}",
+            hint="say where: --transport embedded:FILE, or --transport amqp://…",
+        ) from None
     return open_replays(settings.transport, name, base=settings.folder)

@@ -165,6 +165,7 @@ def describe(error: object) -> str:
     if code is not None:
         return f"{code} {text}"
     inner = getattr(error, "exceptions", None) or getattr(error, "exception", None)
+    inner = inner or [one for one in getattr(error, "args", ()) if isinstance(one, Exception)]
     if inner:
         return describe(inner[-1] if isinstance(inner, list | tuple) else inner)
     return f"{type(error).__name__}: {error}"[:300]
