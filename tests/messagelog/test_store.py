@@ -52,6 +52,21 @@ def test_the_root_is_over_the_leaves_as_stored(store):
         assert store.root() == merkle.root(number + 1, stored.__getitem__)
 
 
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 97])
+def test_rows_written_together_are_those_written_one_by_one(store, count):
+    """However many wait, each is there once, as it was given; one too many, and none is."""
+    rows = [(number, "c" * number, None if number % 2 else number / 2) for number in range(count)]
+    store.execute("CREATE TABLE three (a INTEGER PRIMARY KEY, b TEXT, c REAL)")
+    with store.transaction():
+        for row in rows:
+            store.insert("three", *row)
+    assert store.query("SELECT * FROM three ORDER BY a") == rows
+    with pytest.raises(LogError), store.transaction():  # noqa: PT012
+        for number in (*range(count, 2 * count), 0):  # the last is there already
+            store.insert("three", number, "", None)
+    assert store.query("SELECT * FROM three ORDER BY a") == rows
+
+
 def test_what_fails_leaves_nothing(store):
     """Entries, counters and size are as before."""
     store.append(LEAF)

@@ -10,8 +10,10 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from xroad_lite.errors import LogError
 
@@ -19,11 +21,17 @@ _BUSY_SECONDS = 30.0
 _PAGE_BYTES = 8192
 """Messages of 1 KB fill these well: the file is a sixth smaller than with 4096."""
 
+_TOGETHER = 32
+"""Rows of one statement: sqlite opens table and indexes once for all of them."""
+
 _Rows = list[Sequence[object]]
 
 
 class Database:
     """The open file. Safe for threads; ``transaction`` nests and joins the outer one."""
+
+    _large: ClassVar[frozenset[str]] = frozenset()
+    """Tables of which many rows may be too much to be held twice."""
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
@@ -145,8 +153,14 @@ class Database:
         """Write what waits, so that statements which follow see it."""
         pending, self._pending = self._pending, {}
         for table, (verb, rows) in pending.items():
-            marks = ",".join("?" * len(rows[0]))
-            self._write(f"{verb} INTO {table} VALUES ({marks})", rows)
+            end = 0 if table in self._large else len(rows) // _TOGETHER * _TOGETHER
+            blocks = [
+                [*chain.from_iterable(rows[at : at + _TOGETHER])] for at in range(0, end, _TOGETHER)
+            ]
+            if blocks:
+                self._write(_insertion(verb, table, len(rows[0]), _TOGETHER), blocks)
+            if end < len(rows):
+                self._write(_insertion(verb, table, len(rows[0]), 1), rows[end:])
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """One writing statement; gives how many rows it changed."""
@@ -218,6 +232,12 @@ class Database:
 
     def _failed(self, error: Exception) -> LogError:
         return LogError("log.store", f"{self.path}: {error}")
+
+
+@lru_cache(maxsize=256)
+def _insertion(verb: str, table: str, columns: int, rows: int) -> str:
+    row = f"({','.join('?' * columns)})"
+    return f"{verb} INTO {table} VALUES {','.join([row] * rows)}"
 
 
 class _Scope:

@@ -43,6 +43,8 @@ _COUNT = (
 class Store(Database):
     """The open store. Safe for threads; ``transaction`` nests and joins the outer one."""
 
+    _large = frozenset(("xl_bodies", "xl_undecided"))
+
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         if readonly and not path.is_file():
             raise LogError("log.missing", f"there is no log at {path}", hint="start the node once")
