@@ -133,7 +133,7 @@ def instance(folder: Path) -> DevelopmentInstance:
     }
     asks: dict[str, Any] = {"provider": CIVIL, "consumer": HEALTH, "operation": "request"}
     listed = {"echo": every(), "gone": every(), "some": [{"method": "GET", "path": "/allowed/*"}]}
-    listed |= {"öäå": every(), "described": every()}
+    listed |= {"öäå": every(), "described": every(), "resting": every()}
     made.add_agreement("calls", types=["xroad.rest-request"], endpoints=listed, **asks, **shared)
     made.add_agreement(
         "persons", types=["citizens.person-query", "citizens.person"], **asks, **shared
@@ -154,6 +154,8 @@ def instance(folder: Path) -> DevelopmentInstance:
 
 def _services() -> list[dict[str, Any]]:
     rest = {name: {"code": name, "endpoints": every()} for name in ("echo", "gone", "some", "öäå")}
+    resting = {"from": "2026-01-01T00:00:00.000Z", "message": {"en": "we move house"}}
+    rest["resting"] = {"code": "resting", "endpoints": every(), "maintenance": [resting]}
     closed = {"code": "closed", "endpoints": every()}
     query = {"request": "citizens.person-query", "response": "citizens.person"}
     described = {"code": "described", "endpoints": every(), "openapi": "services/described.yaml"}

@@ -345,6 +345,15 @@ def test_what_does_not_exist(two: Pair) -> None:
     assert (answer.status_code, fault(answer)["type"]) == (500, "server.clientproxy.unknown_member")
 
 
+def test_maintenance(two: Pair) -> None:
+    """Whoever asks is told of it, with the words of the registry."""
+    answer = two.call("resting")
+    assert answer.status_code == 500
+    said = fault(answer)
+    assert said["type"] == "server.serverproxy.maintenance_mode"
+    assert "we move house" in said["message"]
+
+
 def test_a_provider_without_address(two: Pair) -> None:
     """Allowed, and nobody is there: the provider's gateway says so."""
     assert fault(two.call("gone"))["type"] == "server.serverproxy.service_missing_url"
