@@ -276,6 +276,25 @@ def test_a_revoked_authority_stamps_nothing(instance, clock, authorities, tmp_pa
     server.stop()
 
 
+def test_restamping_adopts_the_registry_that_names_the_authority(tmp_path, authorities) -> None:
+    """A log that stood still since before: what is stamped then can be believed by its own log."""
+    instance = two_agency_instance(tmp_path, now=time.time() - 7200)
+    folder = instance.node_folder(HEALTH)
+    with Node.open(folder) as node:
+        before = node.snapshot.name
+        node.publish("health.birth", BIRTH)
+    instance.trust_stamps_of({authorities[0].url: authorities[0].authority.root.read_bytes()})
+    newer = instance.publish(time.time() - 60)
+    settings = Settings.read(folder, {})
+    restamp_log(settings, time.time, {})
+    store = Store(settings.path(settings.log), readonly=True)
+    read = [store.entry(index) for index in range(store.size)]
+    store.close()
+    adopted = [one.fields["registry"] for one in read if one.kind == "snapshot"]
+    assert adopted == [before, newer.name]
+    assert [one.kind for one in read[-3:]] == ["snapshot", "token", "token"]
+
+
 def test_restamping(instance, clock, authorities, said) -> None:
     """Two stamps, the second over the first and today's lists; a running node is left alone."""
     folder = instance.node_folder(HEALTH)

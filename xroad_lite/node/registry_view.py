@@ -15,6 +15,7 @@ from xroad_lite import times
 from xroad_lite.errors import RegistryError, XRoadError
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.registry import KnownSnapshots, RegistryClient, Snapshot, State
+from xroad_lite.registry.succession import check_succeeds
 from xroad_lite.registry.trusted import TrustedInstance
 
 _META, _META_ROOT = "registry", "registry_root"
@@ -159,6 +160,12 @@ class RegistryView:
                 self._known.note(version, published)
         return adopted
 
+    def settle(self, seconds: float) -> bool:
+        """Wait so long at the most for a visit that is under way; then as ``collect``."""
+        if self._errand is not None:
+            self._errand.done.wait(seconds)
+        return self.collect()
+
     def fetch(self, name: str, now: float) -> bool:
         """Look for the snapshot ``VERSION:DIGEST``; True when now it is known what it is.
 
@@ -221,7 +228,7 @@ class RegistryView:
         assert before is not None
         self._check_instance(snapshot)
         if snapshot.edition.root > self.current.edition.root:
-            snapshot.check_succeeds(self.current)
+            check_succeeds(snapshot, self.current)
             # A stolen key may have written what was before.
             self._known = KnownSnapshots(snapshot, read=self._read_again)
         else:

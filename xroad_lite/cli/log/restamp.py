@@ -11,6 +11,7 @@ import typer
 from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import log_app
+from xroad_lite.errors import KeysError
 
 
 @log_app.command("restamp")
@@ -33,8 +34,15 @@ def restamp(
     from xroad_lite.node.restamping import restamp_log
 
     lists = {path.name: path.read_bytes() for path in crl or ()}
-    for data in lists.values():
-        read_revocation_list(data)
+    for name, data in lists.items():
+        try:
+            read_revocation_list(data)
+        except KeysError as error:
+            raise KeysError(
+                error.code,
+                f"--crl {name}: {error.message}",
+                hint="expected a list of revocations (X.509 CRL), PEM or DER",
+            ) from None
     settings = Settings.read(node)
     with output.progress("asking the authorities"):
         first, second = restamp_log(settings, time.time, lists, output.say)
@@ -54,7 +62,8 @@ def restamp(
             soft_wrap=True,
         )
         count = len(found["archived"])
-        output.out.print(f"{count} lists of revocations were archived with it", highlight=False)
+        lists = output.counted(count, "list of revocations was", "lists of revocations were")
+        output.out.print(f"{lists} archived with it", highlight=False)
 
     output.give(found, people)
 
