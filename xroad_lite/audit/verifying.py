@@ -13,19 +13,19 @@ from pathlib import Path
 
 from xroad_lite import times
 from xroad_lite.audit import bundle_files, reading
+from xroad_lite.audit.heads import Found, Heads
 from xroad_lite.audit.identities import Identities
 from xroad_lite.audit.opening import Bundle, Evidence, Log, LoneProof, Registry
 from xroad_lite.audit.registries import Registries
 from xroad_lite.audit.report import Check, Report
 from xroad_lite.audit.time_stamps import TimeStamps
 from xroad_lite.errors import LogError, XRoadError
-from xroad_lite.messagelog import checkpoints
 from xroad_lite.messagelog.checkpoints import Checkpoint
 from xroad_lite.messagelog.evidence import parts
 from xroad_lite.messagelog.evidence.containers import Asice
 from xroad_lite.messagelog.evidence.parts import Finding, Part
 from xroad_lite.messagelog.evidence.tally import Tally
-from xroad_lite.messagelog.notes import ED25519, Note, Verifier
+from xroad_lite.messagelog.notes import Verifier
 
 Progress = Callable[[str, int, int], None]
 
@@ -61,9 +61,6 @@ class _Audit:
     asked: Asked
     checks: dict[int, Check] = field(default_factory=dict)
     findings: dict[int, list[Finding]] = field(default_factory=dict)
-    keys: list[Verifier] = field(default_factory=list)
-    head: Checkpoint | None = None
-    note: Note | None = None
     registry: Registry | None = None
 
     def run(self) -> Report:
@@ -71,9 +68,8 @@ class _Audit:
         source = evidence.source
         if isinstance(evidence, Bundle):
             self._files(evidence)
-        self._read_head()
-        stamps = TimeStamps.of(evidence)
-        earlier = list({one.text: one for one in (*stamps.notes, *self._earlier())}.values())
+        heads, stamps = Heads.read(evidence, asked.key), TimeStamps.of(evidence)
+        heads.add_earlier(stamps.notes)
         registries = self._registries()
         tally = Tally(source.size, source.whole)
         try:
@@ -82,20 +78,20 @@ class _Audit:
         except LogError as error:
             self._find(parts.ENTRIES, "", error)
         tally.finish()
-        for one in tally.findings:
+        for one in (*heads.findings, *tally.findings):
             self.findings.setdefault(one.check, []).append(one)
         if registries is not None:
             registries.take(tally)
         proved = stamps.judge(registries, asked.authorities)
-        self._head(registries)
-        self._entries(tally)
+        self._say(parts.HEAD, heads.check_signed(registries))
+        self._entries(tally, heads.head)
         self._seals(tally)
-        self._history(tally, earlier)
+        self._say(parts.HISTORY, heads.check_history(tally))
         self._time(tally, stamps, proved)
-        self._view(registries, earlier)
+        self._say(parts.VIEW, heads.check_view(registries))
         self._who(tally, registries, proved)
         self._container(registries)
-        return self._report(tally)
+        return self._report(tally, heads)
 
     # What the bundle says of itself.
 
@@ -108,37 +104,6 @@ class _Audit:
         except XRoadError as error:
             made = [Finding(parts.MADE, "", error.code, error.message)]
         self._add(parts.MADE, f"the log {bundle.manifest.log} signed the manifest", made)
-
-    def _read_head(self) -> None:
-        evidence = self.evidence
-        try:
-            if isinstance(evidence, Bundle):
-                self.keys = bundle_files.keys(evidence)
-                self.note = evidence.note(bundle_files.CHECKPOINT)
-                self.head = bundle_files.head(evidence, self.note)
-            else:
-                self.keys = list(evidence.keys)
-                kept = evidence.checkpoints()
-                self.note = kept[-1] if kept else None
-                self.head = Checkpoint.read(kept[-1]) if kept else None
-            if self.asked.key is not None:
-                self.keys = [self.asked.key]
-        except XRoadError as error:
-            self._find(parts.HEAD, "", error)
-
-    def _earlier(self) -> Iterator[Note]:
-        evidence = self.evidence
-        if isinstance(evidence, Log):
-            yield from evidence.checkpoints()[:-1]
-            return
-        for path in evidence.below(bundle_files.CHECKPOINTS):
-            try:
-                note = evidence.note(path)
-                if path != bundle_files.checkpoint_path(Checkpoint.read(note).size):
-                    raise LogError("log.checkpoint", "its name says another size than it does")
-                yield note
-            except XRoadError as error:
-                self._find(parts.HISTORY, path, error)
 
     def _registries(self) -> Registries | None:
         others: dict[str, Registries] = {}
@@ -180,43 +145,9 @@ class _Audit:
 
     # What was found, check by check.
 
-    def _head(self, registries: Registries | None) -> None:
-        if self.note is None or self.head is None:
-            if isinstance(self.evidence, Bundle):
-                self._add(parts.HEAD, "the head", [])
-            return
-        origin = self.head.origin
-        signers = [one for one in self.keys if one.name == origin and _signed(self.note, one)]
-        listed = registries.log_keys(self.head.origin) if registries is not None else []
-        said = f"{self.head.origin}, {self.head.size} entries"
-        found = []
-        if not self.keys:
-            why = "it says whose it is, but the key is not here: --node, or --key NAME+HASH+KEY"
-            found.append(_head_finding("log.no_key", why, wrong=False))
-        elif not signers:
-            found.append(_head_finding("log.note_signature", "no key of the log has signed it"))
-        elif self.asked.key is None and registries is not None and not set(signers) & set(listed):
-            found.append(
-                _head_finding(
-                    "log.key_unlisted",
-                    f"it is signed by {signers[0]}, which no snapshot of the registry here lists "
-                    f"for {self.head.origin}",
-                    wrong=bool(listed),
-                )
-            )
-        elif self.asked.key is None and registries is None and isinstance(self.evidence, Bundle):
-            found.append(
-                _head_finding(
-                    "log.key_unlisted",
-                    f"it is signed by {signers[0]}: whose key that is, no registry here says",
-                    wrong=False,
-                )
-            )
-        self._add(parts.HEAD, f"signed by a key of the log: {said}", found)
-
-    def _entries(self, tally: Tally) -> None:
+    def _entries(self, tally: Tally, head: Checkpoint | None) -> None:
         found: list[Finding] = []
-        evidence, head = self.evidence, self.head
+        evidence = self.evidence
         if isinstance(evidence, Bundle):
             found += bundle_files.check_entries(evidence, tally, head)
         elif head is not None:
@@ -234,47 +165,6 @@ class _Audit:
         self._add(parts.BODIES, f"{_many(tally.bodies, 'body', 'bodies')}, as sealed{gone}", [])
         if tally.whole:
             self._add(parts.ORDER, "no message to anybody is left out of the log", [])
-
-    def _history(self, tally: Tally, earlier: list[Note]) -> None:
-        if not earlier and not isinstance(self.evidence, Bundle):
-            return
-        found = []
-        for note in earlier:
-            try:
-                self._check_follows(note)
-            except XRoadError as error:
-                found.append(Finding(parts.HISTORY, _place(note), error.code, error.message))
-        try:
-            found += self._check_roots(tally, earlier) if tally.whole else ()
-        except XRoadError as error:  # an entry that cannot be read, which check 4 tells
-            found.append(Finding(parts.HISTORY, "", error.code, error.message))
-        self._add(
-            parts.HISTORY,
-            f"the head follows {_many(len(earlier), 'earlier checkpoint', 'earlier checkpoints')}",
-            found,
-        )
-
-    def _check_follows(self, note: Note) -> None:
-        if self.keys and not any(_signed(note, one) for one in self.keys):
-            raise LogError("log.note_signature", "no key of the log has signed it")
-        if self.head is None or not isinstance(self.evidence, Bundle):
-            return
-        size = Checkpoint.read(note).size
-        proof = [] if size == self.head.size else bundle_files.consistency(self.evidence, size)
-        checkpoints.check_follows(Checkpoint.read(note), self.head, proof)
-
-    def _check_roots(self, tally: Tally, earlier: list[Note]) -> Iterator[Finding]:
-        """The entries themselves give the root of each earlier checkpoint."""
-        known = {Checkpoint.read(one).size: one for one in earlier}
-        sizes = sorted(size for size in known if size <= tally.entries)
-        for size, root in tally.heads(sizes, self.evidence.source):
-            if Checkpoint.read(known[size]).root != root:
-                yield Finding(
-                    parts.HISTORY,
-                    _place(known[size]),
-                    "log.root",
-                    "the entries are not those that it was signed over",
-                )
 
     def _time(
         self,
@@ -306,31 +196,6 @@ class _Audit:
                 )
             )
         self._add(parts.TIME, _span(proved, stamps.sizes), found)
-
-    def _view(self, registries: Registries | None, earlier: list[Note]) -> None:
-        notes = [*earlier, *([self.note] if self.note else [])]
-        keys = [] if registries is None or self.head is None else registries.witnesses(
-            self.head.origin
-        )  # fmt: skip
-        seen, found = {}, []
-        for note in notes:
-            for key in keys:
-                if not note.by(key):
-                    continue
-                try:
-                    at = checkpoints.cosigned_at(note, key)
-                    seen[key.name] = (Checkpoint.read(note).size, at)
-                except XRoadError as error:
-                    found.append(Finding(parts.VIEW, _place(note), error.code, error.message))
-        if not seen and not found:
-            if not isinstance(self.evidence, Bundle):
-                return
-            why = "no witness that the registry knows has cosigned a checkpoint: the log may have "
-            found.append(
-                Finding(parts.VIEW, "", "log.not_cosigned", f"{why}shown others another", False)
-            )
-        said = "; ".join(f"{name} saw it up to {size} entries" for name, (size, _) in seen.items())
-        self._add(parts.VIEW, said, found)
 
     def _who(
         self,
@@ -373,15 +238,15 @@ class _Audit:
         for number in (parts.REGISTRY, parts.IDENTITY):
             self._add(number, "", [Finding(number, "", "registry.missing", why, wrong=False)])
 
-    def _report(self, tally: Tally) -> Report:
+    def _report(self, tally: Tally, heads: Heads) -> Report:
         whole = tally.whole and tally.entries == tally.size
         return Report(
             what=str(self.evidence.path),
-            log=self.head.origin if self.head else "",
+            log=heads.head.origin if heads.head else "",
             size=tally.size,
             checks=tuple(self.checks[number] for number in sorted(self.checks)),
             gone=tuple(tally.gone),
-            anchors=tuple(self._anchors()),
+            anchors=tuple(self._anchors(heads)),
             counts={
                 "entries": tally.entries if tally.whole else len(_chosen(self.evidence)),
                 "seals": tally.seals,
@@ -391,39 +256,27 @@ class _Audit:
             root=tally.root().hex() if whole else "",
         )
 
-    def _anchors(self) -> Iterator[str]:
+    def _anchors(self, heads: Heads) -> Iterator[str]:
         if self.registry is not None:
             yield f"the registry's root, SHA-256 {hashlib.sha256(self.registry.anchor).hexdigest()}"
-        if self.note is not None:
-            yield from (f"the log's key {one}" for one in self.keys if _signed(self.note, one))
+        yield from (f"the log's key {one}" for one in heads.signers())
 
     def _find(self, number: int, place: str, error: XRoadError) -> None:
         one = Finding(number, place, error.code, error.message)
         self.findings.setdefault(number, []).append(one)
+
+    def _say(self, number: int, found: Found | None) -> None:
+        """Of a check that may have nothing to stand on: then it says only what was found before."""
+        if found is not None or number in self.findings:
+            self._add(number, *(found or ("", [])))
 
     def _add(self, number: int, said: str, found: Sequence[Finding]) -> None:
         known = self.findings.pop(number, [])
         self.checks[number] = Check(number, said, (*known, *found))
 
 
-def _signed(note: Note, key: Verifier) -> bool:
-    try:
-        note.verify(Verifier(key.name, ED25519, key.public))
-    except LogError:
-        return False
-    return True
-
-
 def _chosen(evidence: Log | Bundle) -> Sequence[int]:
     return (evidence.manifest.entries or ()) if isinstance(evidence, Bundle) else ()
-
-
-def _place(note: Note) -> str:
-    return f"the checkpoint of {Checkpoint.read(note).size} entries"
-
-
-def _head_finding(code: str, message: str, *, wrong: bool = True) -> Finding:
-    return Finding(parts.HEAD, "checkpoint", code, message, wrong)
 
 
 def _entry_finding(head: Checkpoint, there: int) -> Finding:
