@@ -12,7 +12,8 @@ from xroad_lite.registry.known import KnownSnapshots
 from xroad_lite.registry.models import Agreement, Instance, Member
 from xroad_lite.registry.parties import Parties, Party
 from xroad_lite.registry.pseudonyms import pseudonyms_of
-from xroad_lite.registry.snapshot import SchemaVersion, Snapshot
+from xroad_lite.registry.schemas import SchemaVersion
+from xroad_lite.registry.snapshot import Snapshot
 from xroad_lite.registry.source import read_source
 
 __all__ = [

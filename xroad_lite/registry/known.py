@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from xroad_lite.errors import RegistryError
 from xroad_lite.registry.snapshot import Snapshot
+from xroad_lite.registry.succession import check_succeeds
 
 KEPT = 8
 """How many earlier snapshots are in memory: messages name the newest, or one of this day."""
@@ -50,7 +51,7 @@ class KnownSnapshots:
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Make ``snapshot`` current; ``RegistryError`` if it may not follow the present one."""
-        snapshot.check_succeeds(self.current)
+        check_succeeds(snapshot, self.current)
         before = self.current
         self.add(snapshot)
         self.current = snapshot

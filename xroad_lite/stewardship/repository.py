@@ -28,6 +28,7 @@ from xroad_lite.registry.metadata import (
     read_target,
     verify,
 )
+from xroad_lite.registry.succession import check_succeeds
 from xroad_lite.stewardship.roles import TOP
 from xroad_lite.stewardship.staging import Staging
 
@@ -202,5 +203,5 @@ class Repository(Staging):
                 return self.folder.read(path, limit, sha256) if data is None else data
 
             before = load_snapshot(self._head, Roots(anchor, shared), shared, like=snapshot)
-            snapshot.check_succeeds(before)
+            check_succeeds(snapshot, before)
         return snapshot
