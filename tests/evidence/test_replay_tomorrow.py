@@ -34,7 +34,30 @@ def test_a_verdict_that_was_not_deserved_differs(told: Told, tmp_path: Path) -> 
     )
     log.close()
     found, code = typed(tmp_path / "log", "--node", told.node)
-    assert (len(found["differences"]), code) == (1, 1)
+    (one,) = found["differences"]
+    assert "logged refused (9 checks passed" in one
+    assert "replayed accepted (9 checks passed" in one
+    assert code == 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_difference_is_explained(told: Told, tmp_path: Path, whole: bool) -> None:
+    """Read by another mapping than its entry says; refused by a check, with the reason."""
+    log = copied(told.log, tmp_path / "log")
+    (index,) = log.query("SELECT min(idx) FROM xl_messages WHERE direction = 'in'")[0]
+    entry = json.loads(log.leaf(index))
+    digest, entry["mapping"] = entry["mapping"], "another"
+    if not whole:
+        log.execute("UPDATE xl_bodies SET body = x'7b7d' WHERE idx = ?", (index,))
+    leaf = json.dumps(entry, separators=(",", ":"), ensure_ascii=False).encode()
+    log.execute("UPDATE xl_entries SET leaf = ? WHERE idx = ?", (leaf, index))
+    log.close()
+    (one,) = typed(tmp_path / "log", "--node", told.node)[0]["differences"]
+    assert f"entry {index}: logged accepted (9 checks passed, read by the mapping another)" in one
+    if whole:
+        assert f"replayed accepted (9 checks passed, read by the mapping {digest})" in one
+    else:
+        assert "replayed refused by check 7 (envelope.digest: " in one
 
 
 def test_the_same_registry_changes_nothing(told: Told) -> None:

@@ -1,6 +1,6 @@
 """What a log holds, looked at once more: judged as it was then, or as it would be tomorrow.
 
-Delivers nothing to anybody on the bus.
+Delivers nothing to a node.
 """
 
 from __future__ import annotations

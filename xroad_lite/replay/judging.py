@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from xroad_lite import times
 from xroad_lite.encryption import Holder
@@ -120,26 +121,31 @@ def _replay_entry(past: _Past, one: Recorded, found: Replay, accepted: Accepted)
         found.erased += 1
     else:
         judgement = past.judge(opened, *body, entry)
-        verdict = judgement.verdict.to_json()
+        verdict, mapping = judgement.verdict.to_json(), entry.fields.get("mapping")
         if verdict.get("code") == "encryption.no_key":
             found.closed += 1
             same = verdict["checks"][:_OPENS] == logged["checks"][:_OPENS]
         else:
             found.judged += 1
             same = all(verdict.get(name) == logged.get(name) for name in _COMPARED)
-            same &= judgement.mapping == entry.fields.get("mapping")
+            same &= judgement.mapping == mapping
         if not same:
-            found.differences.append(Difference(index, _said(logged), _said(verdict)))
+            said = _said(logged, mapping), _said(verdict, judgement.mapping)
+            found.differences.append(Difference(index, *said))
         elif verdict["outcome"] == entries.ACCEPTED:
             accepted(index, judgement)
     if logged["outcome"] == entries.ACCEPTED:
         past.accept(opened)
 
 
-def _said(verdict: dict[str, object]) -> str:
+def _said(verdict: dict[str, object], mapping: str | None) -> str:
+    """A verdict with its reason; of what passed, which checks did, and by which mapping."""
     if "check" in verdict:
-        return f"{verdict['outcome']} by check {verdict['check']} ({verdict.get('code')})"
-    return str(verdict["outcome"])
+        reason = f"{verdict.get('code')}: {verdict.get('message')}"
+        return f"{verdict['outcome']} by check {verdict['check']} ({reason})"
+    passed = sum(one == "passed" for one in cast("list[object]", verdict["checks"]))
+    read = "as it was sent" if mapping is None else f"by the mapping {mapping}"
+    return f"{verdict['outcome']} ({passed} checks passed, read {read})"
 
 
 class _Past:

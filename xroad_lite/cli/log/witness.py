@@ -106,7 +106,9 @@ def _tell(mine: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
     for one in mine:
         when = "-" if one["time"] is None else one["time"][:19].replace("T", " ")
         made.add_row(one["witness"], str(one["size"] or "-"), when, escape(one["problem"] or "-"))
-    output.out.print(made if mine else "no witness has cosigned this log")
+    output.out.print(
+        made if mine else "no witness has cosigned this log; to have some: docs/checkpoints.md"
+    )
     if others:
         made = output.table("logs that it saw", "log", "entries#", "seen", "not proved")
         for one in others:
