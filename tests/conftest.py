@@ -1,4 +1,4 @@
-"""What tests of several rooms share: one authority, its signers, and a first seal."""
+"""What tests of several rooms share: one authority, its signers, a broker; and how they run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import sharing
 import typer.testing
+from broker import INSTALL, Broker, installed, start_broker
+from certificates import make_certificates
 from hypothesis import settings
 from hypothesis.internal.conjecture import engine
 from quick_cli import quick_program
@@ -24,11 +27,12 @@ SOAK = any(name.startswith("XROAD_LITE_SOAK_") for name in os.environ)
 """Whether this run searches for new counterexamples, as ``make soak`` does."""
 
 settings.register_profile(
-    "project",
+    "whole",
     deadline=None,  # machines are slow at times
     database=None,  # no files are left behind
     derandomize=os.environ.get("CI") == "true" and not SOAK,  # a build fails by its change alone
 )
+settings.register_profile("project", settings.get_profile("whole"), max_examples=30)
 settings.load_profile("project")
 if not SOAK:
     engine.MAX_SHRINKING_SECONDS = 20  # five minutes by default, for which there is no setting
@@ -53,12 +57,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", default=LONG, help="leave nothing out")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A whole run tries more examples of each law, too."""
+    if SOAK or config.getoption("--long"):
+        settings.load_profile("whole")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is marked ``long``, unless it is asked for: builds run all of it."""
     if not config.getoption("--long"):
         left = [one for one in items if one.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left)
         items[:] = [one for one in items if not one.get_closest_marker("long")]
+    items.sort(key=lambda one: sharing.order(one.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Tests that share a server run in one process: see ``sharing``."""
+    return sharing.scheduler(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +83,19 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder for the PATH, whose ``xroad-lite`` runs without the time to start."""
     with quick_program(tmp_path_factory.mktemp("bin")) as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A RabbitMQ of our own, started once, with TLS too; tests of faults alone may end it."""
+    if not installed():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"RabbitMQ is not installed; run: {INSTALL}")
+        pytest.skip(f"RabbitMQ is not installed; run: {INSTALL}")
+    folder = tmp_path_factory.mktemp("broker")
+    broker = start_broker(folder, tls=make_certificates(folder / "tls"))
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,14 @@
-"""Two agencies on a broker of their own, which a test may kill; holds no test."""
+"""Two agencies on a broker, which these tests alone may kill; holds no test."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker import INSTALL, Broker, installed, start_broker
+from broker import Broker
 
 from xroad_lite import Message
 from xroad_lite.messagelog.verification import verify_log
@@ -18,18 +17,6 @@ from xroad_lite.stewardship import routes
 from xroad_lite.testing import BIRTH, TwoAgencies, two_agencies
 from xroad_lite.transports.rabbitmq.administration import declare
 from xroad_lite.transports.rabbitmq.topology import plan
-
-
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker that these tests alone use, one after the other, so that each may kill it."""
-    if not installed():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"RabbitMQ is not installed; run: {INSTALL}")
-        pytest.skip(f"RabbitMQ is not installed; run: {INSTALL}")
-    broker = start_broker(tmp_path_factory.mktemp("broker"))
-    yield broker
-    broker.stop()
 
 
 class Running:

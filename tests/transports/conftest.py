@@ -1,4 +1,4 @@
-"""Brokers and buses for the tests of the transports; holds no test."""
+"""Buses for the tests of the transports; holds no test."""
 
 from __future__ import annotations
 
@@ -7,22 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker import INSTALL, Broker, installed, start_broker
-from certificates import make_certificates
 from worlds import EmbeddedWorld, RabbitWorld, World
-
-
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A RabbitMQ of our own, started once, with TLS too."""
-    if not installed():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"RabbitMQ is not installed; run: {INSTALL}")
-        pytest.skip(f"RabbitMQ is not installed; run: {INSTALL}")
-    folder = tmp_path_factory.mktemp("broker")
-    broker = start_broker(folder, tls=make_certificates(folder / "tls"))
-    yield broker
-    broker.stop()
 
 
 @pytest.fixture(scope="session")

@@ -198,7 +198,7 @@ def test_a_parcel_that_the_broker_objects_to_does_not_stop_the_others(
     broker: Broker, own: RabbitWorld
 ) -> None:
     """A body beyond the broker's own limit closes the channel each time: it alone is REJECTED."""
-    broker.ctl("eval", "application:set_env(rabbit, max_message_size, 100000).")
+    broker.evaluate("application:set_env(rabbit, max_message_size, 100000)")
     try:
         outbox, inbox = pair(own)
         poison = parcel(10_000, own.name("B"), body=b"x" * 200_000)
@@ -218,7 +218,7 @@ def test_a_parcel_that_the_broker_objects_to_does_not_stop_the_others(
             )
         finish(outbox, inbox)
     finally:
-        broker.ctl("eval", "application:set_env(rabbit, max_message_size, 134217728).")
+        broker.evaluate("application:set_env(rabbit, max_message_size, 134217728)")
 
 
 @long
