@@ -28,9 +28,8 @@ def make(settings: Settings, source: str | None, *, without: bool, first: bool) 
             f"there is an encryption key already: {there[max(there)]}",
             hint="for a new one beside it: xroad-lite keys renew --use encryption",
         )
-    in_file = settings.encryption_key_uri.startswith("file:")
     source = source or settings.passphrase_source()
-    secret = passphrases.chosen(source, without=without and in_file, confirm=in_file)
+    secret = passphrases.of_new(settings.encryption_key_uri, source, without=without)
     number, uri, made = keys.make(secret)
     public = made.public
     entry = public.members() | {"from": times.to_text(int(time.time()))}

@@ -53,14 +53,7 @@ def new(
     json: options.Json = False,
 ) -> None:
     """Make the key that node.yaml names, in a file or in a token; then ask for a certificate."""
-    settings, keyring = _opened(node, passphrase_from)
-    if use is Use.LOG:
-        log_key.make(settings, passphrase_from, without=no_passphrase, first=True)
-        return
-    if use is Use.ENCRYPTION:
-        encryption_key.make(settings, passphrase_from, without=no_passphrase, first=True)
-        return
-    _make(settings, keyring.pair(1), algorithm, passphrase_from, no_passphrase)
+    _make(node, use, algorithm, passphrase_from, without=no_passphrase, first=True)
 
 
 @keys_app.command("renew")
@@ -74,25 +67,29 @@ def renew(
     json: options.Json = False,
 ) -> None:
     """Make a new key beside the old, which goes on until the registry lists the new one."""
-    settings, keyring = _opened(node, passphrase_from)
-    if use is Use.LOG:
-        log_key.make(settings, passphrase_from, without=no_passphrase, first=False)
-        return
-    if use is Use.ENCRYPTION:
-        encryption_key.make(settings, passphrase_from, without=no_passphrase, first=False)
-        return
-    _make(settings, keyring.next(), algorithm, passphrase_from, no_passphrase)
+    _make(node, use, algorithm, passphrase_from, without=no_passphrase, first=False)
 
 
 def _make(
-    settings: Settings, pair: Pair, algorithm: str, source: str | None, without: bool
+    node: Path, use: Use, algorithm: str, source: str | None, *, without: bool, first: bool
+) -> None:
+    settings, keyring = _opened(node, source)
+    if use is Use.LOG:
+        log_key.make(settings, source, without=without, first=first)
+    elif use is Use.ENCRYPTION:
+        encryption_key.make(settings, source, without=without, first=first)
+    else:
+        pair = keyring.pair(1) if first else keyring.next()
+        _make_pair(settings, pair, algorithm, source, without=without)
+
+
+def _make_pair(
+    settings: Settings, pair: Pair, algorithm: str, source: str | None, *, without: bool
 ) -> None:
     from xroad_lite.identifiers import SubsystemId
     from xroad_lite.keys import make_request, new_key
 
-    in_file = pair.uri.startswith("file:")
-    source = source or settings.passphrase_source()
-    secret = passphrases.chosen(source, without=without and in_file, confirm=in_file)
+    secret = passphrases.of_new(pair.uri, source or settings.passphrase_source(), without=without)
     key = new_key(pair.uri, algorithm, passphrase=secret)
     pair.request.write_bytes(make_request(key, SubsystemId.parse(settings.subsystem)))
 

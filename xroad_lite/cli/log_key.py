@@ -25,9 +25,8 @@ def make(settings: Settings, source: str | None, *, without: bool, first: bool) 
             f"there is a key for the log already: {keys.all()[-1].uri}",
             hint="for a new one beside it: xroad-lite keys renew --use log",
         )
-    in_file = settings.log_key_uri.startswith("file:")
     source = source or settings.passphrase_source()
-    secret = passphrases.chosen(source, without=without and in_file, confirm=in_file)
+    secret = passphrases.of_new(settings.log_key_uri, source, without=without)
     made = keys.make(secret)
     vkey = str(made.verifier())
 

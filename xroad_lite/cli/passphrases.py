@@ -77,3 +77,9 @@ def chosen(
     if confirm and typed and asked("prompt", what="The same again: ")() != found:
         raise KeysError("keys.passphrase", "the two passphrases differ: type the same twice")
     return found
+
+
+def of_new(uri: str, source: str | None, *, without: bool) -> bytes | None:
+    """What a new key at ``uri`` is made under; a PIN is there already, and never left out."""
+    in_file = uri.startswith("file:")
+    return chosen(source, without=without and in_file, confirm=in_file)

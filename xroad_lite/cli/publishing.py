@@ -129,9 +129,7 @@ def refresh(
     json: options.Json = False,
 ) -> None:
     """Sign what waits, publish what is complete, stamp the time: run it every few hours."""
-    from xroad_lite.stewardship import refresh as refresh_registry
-
-    _tell(refresh_registry(registry, role_keys.opened(keys, passphrase_from), now=time.time()))
+    _refresh(registry, keys, passphrase_from)
 
 
 @registry_app.command("sign")
@@ -143,6 +141,10 @@ def sign(
     json: options.Json = False,
 ) -> None:
     """Add this holder's signatures to what waits for them: of the root, or of a role."""
+    _refresh(registry, keys, passphrase_from)
+
+
+def _refresh(registry: Path, keys: list[str] | None, passphrase_from: str | None) -> None:
     from xroad_lite.stewardship import refresh as refresh_registry
 
     _tell(refresh_registry(registry, role_keys.opened(keys, passphrase_from), now=time.time()))

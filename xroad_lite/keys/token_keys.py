@@ -136,7 +136,7 @@ def _able(key: Any, verb: str) -> Any:
         raise KeysError(
             "keys.token",
             f"the key {key.label!r} in the token may not {verb.replace('_', ' ')}",
-            hint="a key seals or reads: make one for this with xroad-lite keys new --use",
+            hint="make one for this alone: xroad-lite keys new --use seal, or --use encryption",
         )
     return method
 
