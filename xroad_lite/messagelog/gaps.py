@@ -66,15 +66,15 @@ class Settled:
     type: str = ""
 
 
-def arrived(source: Source, me: str | None) -> Came:
-    """What came to ``me``, or to everybody; each number once.
+def arrived(source: Source, me: str | None, name: str = "it") -> Came:
+    """What came to ``me``, or to everybody; each number once. ``name`` is the log's, for people.
 
     Of what was refused that counts which its source has sealed by the registry: anybody can seal
     under another's name, and lay into our queue what is for somebody else.
     ``LogError`` ``log.not_whole`` of chosen entries: nobody can say what is missing of them.
     """
     if not source.whole:
-        raise not_whole("it")
+        raise not_whole(name)
     found: dict[tuple[str, str], dict[int, Arrived]] = {}
     for index, entry, _ in _read(source):
         if entry.kind != "message" or entry.fields["direction"] != entries.IN or not entry.proven:

@@ -48,7 +48,7 @@ def gaps(
     from xroad_lite.messagelog.gaps import gaps as find
 
     evidence = whole_evidence(place or log_file(node, log))
-    came = arrived(evidence.source, _owner(evidence))
+    came = arrived(evidence.source, _owner(evidence), str(evidence.path))
     others = dict(_other(evidence, one) for one in against or ())
     found = [_gap(gap, others.get(gap.source)) for gap in find(came)]
     for (source, recipient), ones in came.items():
