@@ -139,7 +139,7 @@ class Broker:
         return done.stdout
 
     def evaluate(self, expression: str) -> str:
-        """What an Erlang expression gives in the broker, at once: ``rabbitmqctl`` takes a second."""
+        """What an Erlang expression gives in the broker, without a second for ``rabbitmqctl``."""
         cookie = (self.folder / ".erlang.cookie").read_text()
         done = subprocess.run(
             [ERL_CALL, "-sname", self.name, "-c", cookie, "-e"],
