@@ -109,6 +109,29 @@ def test_pipelined_requests_are_answered_in_order(two: Pair) -> None:
     assert [part[-1:] for part in answer.split(b"HTTP/1.1 200")[1:]] == [b"a", b"b"]
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0, HTTP/2.0"])
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_another_protocol_is_not_spoken(two: Pair, protocol: str, pause: float) -> None:
+    """As Java's clients offer it: the request keeps its body, which is nobody's next request."""
+    post = POST + f"Host: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: {protocol}\r\n"
+    post += "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+    body = GET.replace("/echo", "/echo/smuggled") + "Host: h\r\n\r\n"
+    chunked = f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n", f"{body}\r\n0\r\n\r\n"
+    plain = f"Content-Length: {len(body)}\r\n\r\n", body
+    last = GET.replace("/echo", "/echo/last") + "Host: h\r\nConnection: close\r\n\r\n"
+    parts = [post + plain[0], plain[1], post + chunked[0], chunked[1], last]
+    if not pause:
+        parts = ["".join(parts)]
+    answer = said(two.consumer.port, *(one.encode() for one in parts), pause=pause)
+    assert answer.count(b"HTTP/1.1 200 OK") == 3, answer
+    assert [(one.target, one.body.decode()) for one in two.service.seen] == [
+        ("/", body),
+        ("/", body),
+        ("/last", ""),
+    ]
+    assert two.service.seen[0].header("Upgrade") is None
+
+
 def test_slow_headers_end_the_connection(impatient: Running) -> None:
     """A byte now and then is no request."""
     head = [b"GET ", b"/health/", b"live ", b"HTTP/1.1\r\n", b"Host:", b" h", b"\r\n", b"X", b"-"]

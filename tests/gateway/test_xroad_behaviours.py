@@ -421,6 +421,16 @@ def test_what_is_between_two_machines_does_not_pass(two: Pair) -> None:
     assert "server" not in answer.headers
 
 
+def test_a_service_may_offer_another_protocol(two: Pair) -> None:
+    """As some servers do with every answer; nobody takes it up."""
+    offer = [("Upgrade", "h2,h2c"), ("Connection", "Upgrade, Keep-Alive")]
+    two.service.answer = lambda _: (200, offer, b"content")
+    for _ in range(2):
+        answer = two.call("echo")
+        assert (answer.status_code, answer.content) == (200, b"content")
+        assert "upgrade" not in answer.headers
+
+
 def test_a_provider_cannot_speak_for_x_road(two: Pair) -> None:
     """Its own X-Road headers are replaced."""
     names = ("id", "client", "service", "request-id", "request-hash")

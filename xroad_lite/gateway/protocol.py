@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -73,9 +74,33 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._reading and self._timer is None:
             self._expect(self.limits.header_seconds)
         self._unended += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        while data and not self.transport.is_closing():
+            data = self._read(data)
         if not self.transport.is_closing() and self._unended > self.limits.headers:
             self._refuse(431, b"the headers are too large")
+
+    def _read(self, data: bytes) -> bytes:
+        """Have bytes parsed; what is to be parsed anew, where another protocol was offered."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offered:
+            return self._declined(data[offered.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        return b""
+
+    def _declined(self, rest: bytes) -> bytes:
+        """The same request without the offer of another protocol, as it may be (RFC 9110, 7.8).
+
+        llhttp takes what is behind such a head for that protocol's, a body and other requests too.
+        """
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % one for one in self._written if one[0].lower() != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        return b"\r\n".join((*lines, b"", rest))
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP."""
@@ -107,6 +132,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if problem is not None:
             self._refuse(*problem)
             return
+        if self.parser.should_upgrade():
+            return
         state = self.scope["state"]
         state[NAMES_AS_SENT] = self._written
         state[CERTIFICATE] = self._certificate
@@ -122,6 +149,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """All of a request is here."""
+        if self.parser.should_upgrade():
+            return
         self._reading = False
         self._unended = 0
         self._expect(None)
@@ -134,6 +163,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return 431, b"the headers are too large"
         if self.parser.get_http_version() not in ("1.0", "1.1"):
             return 400, b"expected HTTP/1.1"
+        if self.parser.get_method() == b"CONNECT":
+            return 400, b"expected a method that asks for something here"
         hosts = [value for name, value in self.headers if name == b"host"]
         if self.parser.get_http_version() == "1.1" and len(hosts) != 1:
             return 400, b"expected one Host header"
