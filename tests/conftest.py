@@ -64,11 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked ``long``, unless it is asked for: builds run all of it."""
+    """Leave out what plain runs do not take, unless it is asked for: builds run all of it."""
     if not config.getoption("--long"):
-        left = [one for one in items if one.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [one for one in items if not one.get_closest_marker("long")]
+        left = dict.fromkeys(sharing.left_out(items))
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [one for one in items if one not in left]
     items.sort(key=lambda one: sharing.order(one.nodeid))
 
 

@@ -1,4 +1,4 @@
-"""Which tests run in one process, and which first; holds no test.
+"""Which tests run in one process, which first, and which are left out; holds no test.
 
 A file's tests stay together. So do folders' whose tests share servers: each server takes seconds
 of all cores to start. What takes longest begins first, so that no process is idle at the end.
@@ -6,6 +6,10 @@ of all cores to start. What takes longest begins first, so that no process is id
 
 from __future__ import annotations
 
+import os
+import random
+from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Any
 
 FOLDERS = {
@@ -19,6 +23,26 @@ FOLDERS = {
 
 LONGEST = ("broker", "gateways", "databases", "tests/cli/test_demo.py", "tests/node")
 """What is begun with; names of units, or how files begin."""
+
+
+DAY = os.environ.setdefault("XROAD_LITE_TEST_DAY", str(datetime.now(UTC).toordinal()))
+"""By what samples are drawn; in the environment, so that all processes draw the same."""
+
+
+def left_out(items: list[Any]) -> list[Any]:
+    """What a plain run does not take: tests marked ``long``, and of ``sampled`` all but some.
+
+    Others each day: ``XROAD_LITE_TEST_DAY`` names one again.
+    """
+    left = [one for one in items if one.get_closest_marker("long")]
+    cases: dict[str, list[Any]] = defaultdict(list)
+    for one in items:
+        if one.get_closest_marker("sampled"):
+            cases[one.nodeid.partition("[")[0]].append(one)
+    for name, found in cases.items():
+        count = found[0].get_closest_marker("sampled").args[0]
+        left += random.Random(DAY + name).sample(found, max(0, len(found) - count))
+    return left
 
 
 def unit(nodeid: str) -> str:

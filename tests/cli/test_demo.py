@@ -79,6 +79,7 @@ def test_demo_accounts_for_every_line_and_refuses_every_attack(tmp_path):
     assert report["institutions"]["civil"]["duplicates"] == 1
 
 
+@pytest.mark.long  # the same day again, with more lines; patients are read in tests/semantics too
 @pytest.mark.skipif(not PATIENTS.is_dir(), reason="the real data is not beside this checkout")
 def test_demo_accounts_for_real_patients(tmp_path):
     """Every one of the generated patients is registered or refused with a reason."""

@@ -144,6 +144,7 @@ def test_asyncapi_names_each_sender_and_receiver(catalogue):
     _references_lead_somewhere(value)
 
 
+@pytest.mark.long  # what the parser checks is checked above; it is installed where builds run
 def test_asyncapi_passes_its_own_parser(catalogue, tmp_path):
     """AsyncAPI's parser, where it is installed (``npm install --global @asyncapi/parser``)."""
     if PARSER is None or shutil.which("node") is None:
