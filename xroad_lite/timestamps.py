@@ -118,11 +118,6 @@ def request(data: bytes) -> Request:
     return Request(built.as_bytes(), hashlib.sha256(data).digest(), built.nonce)
 
 
-def stamped_at(token: bytes) -> float:
-    """The time that a token states, Unix seconds, without verifying anything."""
-    return _wrapped(token).tst_info.gen_time.timestamp()
-
-
 def certificates(token: bytes) -> tuple[bytes, ...]:
     """The certificates in a token, DER, the stamping one first; ``TimestampError`` if malformed."""
     response = _wrapped(token)

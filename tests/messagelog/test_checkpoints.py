@@ -33,7 +33,9 @@ class Tree:
         self.leaves = [salt + b"%d" % one for one in range(size)]
         self.hashes: list[bytes] = []
         for index, leaf in enumerate(self.leaves):
-            self.hashes += merkle.appended(index, merkle.leaf_hash(leaf), self.hashes.__getitem__)
+            self.hashes += merkle.Edge.read(index, self.hashes.__getitem__).add(
+                merkle.leaf_hash(leaf)
+            )
 
     def checkpoint(self, size: int | None = None) -> Checkpoint:
         """The head at a size."""

@@ -28,7 +28,7 @@ def grown(count):
     leaves = [b"entry %d" % number for number in range(count)]
     stored = []
     for size, leaf in enumerate(leaves):
-        stored += merkle.appended(size, merkle.leaf_hash(leaf), stored.__getitem__)
+        stored += merkle.Edge.read(size, stored.__getitem__).add(merkle.leaf_hash(leaf))
     return leaves, stored
 
 
@@ -59,7 +59,7 @@ def test_published_vectors():
     ]
     stored = []
     for size, leaf in enumerate(leaves):
-        stored += merkle.appended(size, merkle.leaf_hash(leaf), stored.__getitem__)
+        stored += merkle.Edge.read(size, stored.__getitem__).add(merkle.leaf_hash(leaf))
     assert merkle.root(1, stored.__getitem__).hex() == (
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     )

@@ -48,7 +48,7 @@ def test_the_root_is_over_the_leaves_as_stored(store):
         store.append(entries.snapshot(NOW, f"{number}:x"))
         stored = []
         for size, (_, leaf) in enumerate(store.entries()):
-            stored += merkle.appended(size, merkle.leaf_hash(leaf), stored.__getitem__)
+            stored += merkle.Edge.read(size, stored.__getitem__).add(merkle.leaf_hash(leaf))
         assert store.root() == merkle.root(number + 1, stored.__getitem__)
 
 

@@ -27,7 +27,9 @@ class View:
         leaves += [name + b"%d" % one for one in range(shared, SIZE)]
         self.hashes: list[bytes] = []
         for index, leaf in enumerate(leaves):
-            self.hashes += merkle.appended(index, merkle.leaf_hash(leaf), self.hashes.__getitem__)
+            self.hashes += merkle.Edge.read(index, self.hashes.__getitem__).add(
+                merkle.leaf_hash(leaf)
+            )
 
     def head(self, size: int) -> Checkpoint:
         """What it says of itself at a size."""

@@ -59,7 +59,7 @@ def check_log(path):
     assert [index for index, _ in leaves] == list(range(len(leaves)))
     stored = []
     for size, (_, leaf) in enumerate(leaves):
-        stored += merkle.appended(size, merkle.leaf_hash(leaf), stored.__getitem__)
+        stored += merkle.Edge.read(size, stored.__getitem__).add(merkle.leaf_hash(leaf))
     assert store.root() == merkle.root(len(leaves), stored.__getitem__)
     verification = verify_log(store)
     assert verification.ok, verification.findings[:3]

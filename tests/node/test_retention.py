@@ -5,6 +5,8 @@ import yaml
 from test_receipts import working
 from test_requests import ASKED, PERSON, QUERY, RunningClock
 
+from xroad_lite import times
+from xroad_lite.cli.log.app import whole
 from xroad_lite.errors import LogError
 from xroad_lite.messagelog.receipts import ReceiptTables
 from xroad_lite.messagelog.retention import Retention, Scope, erased_by
@@ -68,6 +70,8 @@ def test_bodies_end_at_both_ends_and_everything_else_stays(two, exchanged):
         ((at, rule),) = erased_by(node.store).values()
         assert (rule.agreement, rule.duration) == (BIRTHS, "P2D")
         assert at == two.clock()
+        shown = whole(node.store, entry)["erased"]
+        assert shown == {"time": times.to_text(at), "rule": f"retention P2D {BIRTHS}"}
         assert verify_log(node.store).findings == []
         assert replay_log(node.store, registry, me).equal
         for receipt in messages(node, "xroad.receipt"):

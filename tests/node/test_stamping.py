@@ -17,7 +17,10 @@ from tests.timestamping import StampingServer, TestAuthority
 from xroad_lite.errors import LogError, TimestampError
 from xroad_lite.keys import read_certificates
 from xroad_lite.messagelog import Store
-from xroad_lite.messagelog.stamps import Proved, Stamped, checkpoint_of
+from xroad_lite.messagelog.checkpoints import Checkpoint
+from xroad_lite.messagelog.entries import Entry
+from xroad_lite.messagelog.notes import read as read_note
+from xroad_lite.messagelog.stamps import Proved, Stamped
 from xroad_lite.messagelog.validation import ValidationTable
 from xroad_lite.node import Node, Settings
 from xroad_lite.node.asking import ask
@@ -108,6 +111,11 @@ def tokens(node: Node) -> list[tuple[int, str, bytes]]:
     return found
 
 
+def stamped_size(entry: Entry) -> int:
+    """Over how many entries the checkpoint in a token's entry is."""
+    return Checkpoint.read(read_note(entry.fields["checkpoint"].encode())).size
+
+
 def test_a_token_becomes_an_entry(node, clock, authorities, tmp_path) -> None:
     """openssl verifies it over the checkpoint that stands beside it, which covers the message."""
     node.publish("health.birth", BIRTH)
@@ -115,7 +123,7 @@ def test_a_token_becomes_an_entry(node, clock, authorities, tmp_path) -> None:
     assert node.status()["stamps"]["entries"] == 0
     stamped(node, clock)
     ((index, checkpoint, token),) = tokens(node)
-    assert checkpoint_of(node.store.entry(index)).size == last == index
+    assert stamped_size(node.store.entry(index)) == last == index
     (tmp_path / "token").write_bytes(token)
     (tmp_path / "note").write_text(checkpoint)
     done = subprocess.run(
@@ -232,7 +240,7 @@ def test_entry_times_fit_the_tokens_around_them(node, clock, authorities) -> Non
     stamps = []
     for index, checkpoint, token in tokens(node):
         stamp = trust.verify(token, checkpoint.encode())
-        size = checkpoint_of(node.store.entry(index)).size
+        size = stamped_size(node.store.entry(index))
         stamps.append(Stamped(index, size, stamp.time, stamp.accuracy or 0.0))
     proved = Proved(stamps)
     times_of = [(index, node.store.entry(index).at) for index in range(node.store.size)]

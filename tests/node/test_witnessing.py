@@ -155,7 +155,7 @@ def forked(world: World, extra: int) -> Checkpoint:
     leaves += [b"{}"] * extra
     hashes: list[bytes] = []
     for index, leaf in enumerate(leaves):
-        hashes += merkle.appended(index, merkle.leaf_hash(leaf), hashes.__getitem__)
+        hashes += merkle.Edge.read(index, hashes.__getitem__).add(merkle.leaf_hash(leaf))
     head = Checkpoint(signer.name, len(leaves), merkle.root(len(leaves), hashes.__getitem__))
     table = world.tax._evidence.witnesses.seen
     table.hold(Seen(world.clock(), HEALTH, head.sign(signer)))

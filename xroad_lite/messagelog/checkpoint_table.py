@@ -101,10 +101,6 @@ class CheckpointTable:
         """The one of exactly this size."""
         return next(self._read("WHERE size = ?", size), None)
 
-    def covering(self, index: int) -> Kept | None:
-        """The first one that holds entry ``index``."""
-        return next(self._read("WHERE size > ? ORDER BY size LIMIT 1", index), None)
-
     def all(self) -> Iterator[Kept]:
         """All of them, the smallest first."""
         return self._read("ORDER BY size")

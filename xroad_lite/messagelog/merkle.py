@@ -46,11 +46,6 @@ def completing(position: int) -> tuple[int, int]:
     return leaf, position - stored_count(leaf)
 
 
-def appended(size: int, leaf: bytes, read: Read) -> list[bytes]:
-    """The hashes to store, in order, when an entry hashing to ``leaf`` follows ``size`` others."""
-    return Edge.read(size, read).add(leaf)
-
-
 class Edge:
     """The right edge of a tree that grows: the roots of the complete subtrees it consists of."""
 

@@ -294,10 +294,13 @@ class Retention:
         return next((one for one, names in active if one.scope.covers(read, names)), None)
 
 
-def erased_by(store: Store) -> dict[int, tuple[float, Rule]]:
-    """Of every erased body, by entry: when (Unix seconds) and by which rule, as the log says."""
+def erased_by(store: Store, first: int = 0) -> dict[int, tuple[float, Rule]]:
+    """Of every erased body, by entry: when (Unix seconds) and by which rule, as the log says.
+
+    Only what entries from ``first`` on say is read.
+    """
     found: dict[int, tuple[float, Rule]] = {}
-    for _, leaf in store.entries():
+    for _, leaf in store.entries(first):
         if b'"erasure"' in leaf:
             entry = entries.read(leaf)
             if entry.kind == "erasure":

@@ -12,9 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from xroad_lite import times
-from xroad_lite.messagelog import entries
-from xroad_lite.messagelog.checkpoints import Checkpoint
-from xroad_lite.messagelog.notes import read as read_note
 from xroad_lite.messagelog.store import Store
 
 SKEW_SECONDS = 300.0
@@ -141,8 +138,3 @@ def oldest_unstamped(store: Store, first: int) -> tuple[int, float] | None:
         if entry.kind != "token":
             return index, entry.at
     return None
-
-
-def checkpoint_of(entry: entries.Entry) -> Checkpoint:
-    """What the checkpoint in a token's entry says, unverified."""
-    return Checkpoint.read(read_note(entry.fields["checkpoint"].encode()))

@@ -18,7 +18,6 @@ _DATE_TOKEN: Final = re.compile(r"YYYY|MM|DD")
 _CANONICAL_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _CANONICAL_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]{0,14}[1-9]")
 _TEXT: Final = frozenset({"string"})
-MAX_TEXT: Final = 1_000_000
 CASTS: Final[Mapping[str, frozenset[str]]] = {
     XSD + "string": _TEXT,
     XSD + "integer": frozenset({"integer"}),

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rdflib import Graph
     from rdflib.term import Node
 
-MAPPINGS: Final = "vocabularies/mappings/"
 MAX_BYTES: Final = 24 * 1024 * 1024
 """Of all files together: some 90,000 codes in three languages, and 2 GB of memory to read them."""
 _SMALL: Final = 64 * 1024

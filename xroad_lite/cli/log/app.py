@@ -50,7 +50,8 @@ def holder_at(node: Path) -> Holder:
 def whole(store: Any, index: int, node: Path = Path()) -> dict[str, Any]:
     """One entry with all that is kept of it: payload, seal and body too.
 
-    A confidential body is opened with the keys of ``node``; ``closed`` says why it is not.
+    A confidential body is opened with the keys of ``node``; ``closed`` says why it is not,
+    ``erased`` when and by which rule a body went.
     """
     entry = store.entry(index)
     found: dict[str, Any] = {"entry": index, **entry.fields}
@@ -60,9 +61,19 @@ def whole(store: Any, index: int, node: Path = Path()) -> dict[str, Any]:
         del found["header"], found["signature"]
         body = store.body(index)
         found["body"] = None if body is None else body[1].decode("utf-8", "replace")
+        if body is None:
+            found["erased"] = _erased(store, index)
         if body is not None and "datacommit" in found["payload"]:
             found |= _opened(body[1], found["payload"], node)
     return found
+
+
+def _erased(store: Any, index: int) -> dict[str, str] | None:
+    from xroad_lite import times
+    from xroad_lite.messagelog.retention import erased_by
+
+    erased = erased_by(store, index).get(index)
+    return erased and {"time": times.to_text(erased[0]), "rule": erased[1].text}
 
 
 def _opened(body: bytes, attributes: dict[str, str], node: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,8 +28,6 @@ CREATE TABLE certificates (digest TEXT PRIMARY KEY, der BLOB NOT NULL) WITHOUT R
 _LABEL = b"xroad-lite archived body v1"
 _NONCE = bytes(12)  # each key is used once
 _CHUNK = 1 << 20
-
-Rows = Iterable[tuple[object, ...]]
 
 
 def sealed(salt: bytes, leaf: bytes, body: bytes) -> bytes:
