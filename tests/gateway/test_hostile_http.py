@@ -132,6 +132,20 @@ def test_another_protocol_is_not_spoken(two: Pair, protocol: str, pause: float) 
     assert two.service.seen[0].header("Upgrade") is None
 
 
+def test_what_follows_a_body_is_no_header(two: Pair) -> None:
+    """Neither who asks, nor a token, nor what a front end would have taken out of the head."""
+    post = (
+        POST + "Host: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    )
+    answer = said(two.consumer.port, f"{post}X-Own: 1\r\nX-Road-UserId: EE1\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    seen = two.service.seen[-1]
+    assert (seen.body, seen.header("X-Own"), seen.header("X-Road-UserId")) == (b"a", None, None)
+    nobody = post.replace(f"X-Road-Client: {HEALTH}\r\n", "")
+    answer = said(two.consumer.port, f"{nobody}X-Road-Client: {HEALTH}\r\n\r\n".encode())
+    assert b"server.clientproxy.missing_header" in answer
+
+
 def test_slow_headers_end_the_connection(impatient: Running) -> None:
     """A byte now and then is no request."""
     head = [b"GET ", b"/health/", b"live ", b"HTTP/1.1\r\n", b"Host:", b" h", b"\r\n", b"X", b"-"]

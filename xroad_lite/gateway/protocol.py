@@ -51,6 +51,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._certificate: bytes | None = None
         self._reading = False
         """Whether a request has begun that is not all here."""
+        self._trailing = False
+        """Whether its head is here: fields that follow are no headers."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come; it has so long to say what it wants."""
@@ -109,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._reading = True
+        self._reading, self._trailing = True, False
         self._head = 0
         self._written = []
 
@@ -119,13 +121,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, as it was written."""
+        """A header, as it was written. A field behind the body is nobody's: RFC 9110, 6.5.1."""
+        if self._trailing:
+            return
         self._head += len(name) + len(value) + 4
         self._written.append((name, value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The request's head is here: from now on its body has its own time."""
+        self._trailing = True
         if self.transport.is_closing():
             return
         problem = self._problem()
