@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +200,22 @@ def test_what_failed_is_named_for_people(told: Told, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*words, "--transport", bus])
     assert "3 laid in the queue replay.x, marked as replays" in done.stdout
     assert "to go on from here later: --after" in done.stdout
+
+
+def test_where_a_broken_queue_is_gone_on_with(told: Told, tmp_path: Path) -> None:
+    """What lies there is said, and from which entry to go on."""
+    bus = tmp_path / "bus.sqlite3"
+    words = ("--to", "queue", "--queue", "replay.x", "--transport", f"embedded:{bus}")
+    typed(told.bundle, *words, "--id", told.ids[0])
+    with closing(sqlite3.connect(bus)) as full:
+        full.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON messages"
+            " BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    for after, hint in ((-1, "put it right, and begin again"), (0, "go on with: --after 0")):
+        found, code = typed(told.bundle, *words, "--after", after)
+        assert (found["error"]["code"], code) == ("transport.unreachable", 4)
+        assert "0 lie in the queue, and of the next 3 perhaps some" in found["error"]["message"]
+        assert found["error"]["hint"] == hint
+    with replays(f"embedded:{bus}", "replay.x") as queue:
+        assert [one.attributes.id for one in queue] == told.ids[:1]

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from broker import Broker
 from worlds import RabbitWorld
 
 from xroad_lite.envelope import Replayed, parse_seal, seal_values
@@ -77,11 +78,6 @@ def recorded(signer: KeySigner, number: int, **more: str) -> Replayed:
     return Replayed(
         CIVIL, number, AT, VERDICT, AT, parse_seal(sealed.seal), sealed.salt, sealed.body
     )
-
-
-def bodies(found: list[object]) -> list[bytes]:
-    """Of deliveries."""
-    return [one.body for one in found]  # type: ignore[attr-defined]
 
 
 def test_what_is_put_is_read_as_it_was(
@@ -171,15 +167,28 @@ def test_a_plain_client_sees_payload_verdict_and_mark(
     assert properties.headers["replay-of"] == one.attributes.id
 
 
-def test_a_nodes_user_has_no_right_to_it(rabbit: RabbitWorld, broker: object) -> None:
+def test_a_worker_may_take_its_time(broker: Broker) -> None:
+    """Between two messages hours may pass: no heartbeat is missed, since there is none."""
+    name = f"replay.{uuid4().hex}"
+    queue = open_replays(broker.url, name)
+    try:
+        table = broker.ctl("list_connections", "timeout", "client_properties")
+    finally:
+        queue._channel.queue_delete(name)
+        queue.close()
+    (line,) = [one for one in table.splitlines() if "an operator" in one]
+    assert line.split()[0] == "0"
+
+
+def test_a_nodes_user_has_no_right_to_it(broker: Broker) -> None:
     """It writes its own exchange alone: what it is told is what to do."""
-    broker.ctl("add_user", "careful", "careful")  # type: ignore[attr-defined]
-    broker.ctl("set_permissions", "careful", "^$", "^T$", "^T$")  # type: ignore[attr-defined]
+    broker.ctl("add_user", "careful", "careful")
+    broker.ctl("set_permissions", "careful", "^$", "^T$", "^T$")
     try:
         with pytest.raises(TransportError) as caught:
-            open_replays(broker.url_for("careful", "careful"), "replay.civil")  # type: ignore[attr-defined]
+            open_replays(broker.url_for("careful", "careful"), "replay.civil")
     finally:
-        broker.ctl("delete_user", "careful")  # type: ignore[attr-defined]
+        broker.ctl("delete_user", "careful")
     assert caught.value.code == "transport.broker_refused"
     assert "--transport" in caught.value.hint
 

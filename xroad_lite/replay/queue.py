@@ -9,8 +9,6 @@ from pathlib import Path
 from xroad_lite.envelope import Replayed, read_replay
 from xroad_lite.transports.replays import ReplayQueue, open_replays
 
-_AT_ONCE = 100
-
 
 @contextmanager
 def replays(uri: str, queue: str, *, base: Path = Path()) -> Iterator[Iterator[Replayed]]:
@@ -27,7 +25,6 @@ def replays(uri: str, queue: str, *, base: Path = Path()) -> Iterator[Iterator[R
 
 
 def _each(queue: ReplayQueue) -> Iterator[Replayed]:
-    while deliveries := queue.take(_AT_ONCE):
-        for one in deliveries:
-            yield read_replay(one.seal, one.salt, one.body)
-            queue.done([one.tag])
+    while found := queue.take(1):  # more would wait for as long as those before them take
+        yield read_replay(found[0].seal, found[0].salt, found[0].body)
+        queue.done([found[0].tag])

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from xroad_lite import times
 from xroad_lite.cli import output
-from xroad_lite.errors import ConfigurationError, LogError
+from xroad_lite.errors import ConfigurationError, LogError, TransportError
 
 if TYPE_CHECKING:
     from xroad_lite.envelope import Replayed
@@ -126,6 +126,8 @@ class ToQueue(Shown):
     name: str
     queue: ReplayQueue
     _waiting: list[Replayed] = field(default_factory=list)
+    _put_last: int = -1
+    """The last entry that surely lies there."""
 
     def show(self, entry: int, found: Judgement) -> None:
         """Lay it there, many at once."""
@@ -139,8 +141,22 @@ class ToQueue(Shown):
         self.queue.close()
 
     def _put(self) -> None:
-        self.queue.put(self._waiting)
+        if not self._waiting:
+            return
+        try:
+            self.queue.put(self._waiting)
+        except TransportError as error:
+            upto = max(self.after, self._put_last)
+            raise TransportError(
+                error.code,
+                f"{error.message}; {self.done} lie in the queue, and of the next "
+                f"{len(self._waiting)} perhaps some",
+                hint=f"go on with: --after {upto}"
+                if upto >= 0
+                else "put it right, and begin again",
+            ) from None
         self.done += len(self._waiting)
+        self._put_last = self._waiting[-1].entry
         self._waiting.clear()
 
     def to_json(self) -> dict[str, Any]:

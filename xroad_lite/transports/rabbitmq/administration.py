@@ -12,6 +12,7 @@ import secrets
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -139,9 +140,14 @@ def remove(plan: Plan, uri: str, *, base: Path = Path()) -> None:
 
 
 @contextmanager
-def connected(uri: str, base: Path) -> Iterator[Any]:
-    """A connection that waits for each answer; ``TransportError`` when the broker refuses."""
+def connected(uri: str, base: Path, *, patient: bool = False) -> Iterator[Any]:
+    """A connection that waits for each answer; ``TransportError`` when the broker refuses.
+
+    A ``patient`` one has no heartbeat: between two calls any time may pass.
+    """
     address = parse_address(uri, base=base)
+    if patient:
+        address = replace(address, heartbeat=0)
     try:
         with pika.BlockingConnection(
             [parameters(address, host, port, "an operator") for host, port in address.hosts]

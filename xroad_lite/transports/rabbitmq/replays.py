@@ -1,7 +1,8 @@
 """A replay queue on a RabbitMQ, through the default exchange; no node's user has a right there.
 
-Blocks until the broker has answered. A replay's AMQP type is ``xroad.replay``, and no ``ce-``
-header stands beside it: a consumer that knows no seals takes it for no event either.
+Blocks until the broker has answered; between two calls any time may pass. A replay's AMQP type is
+``xroad.replay``, and no ``ce-`` header stands beside it: a consumer that knows no seals takes it
+for no event either.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class RabbitReplays:
     def __init__(self, uri: str, name: str, *, base: Path = Path()) -> None:
         self._name = name
         with ExitStack() as undo:
-            self._connection = undo.enter_context(connected(uri, base))
+            self._connection = undo.enter_context(connected(uri, base, patient=True))
             with self._allowed():
                 self._channel = self._opened()
             self._undo = undo.pop_all()
