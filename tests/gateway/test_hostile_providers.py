@@ -203,3 +203,17 @@ def test_no_more_calls_at_once_than_allowed() -> None:
         for thread in threads:
             thread.join()
     assert most <= 2
+
+
+def test_what_follows_the_content_is_no_header() -> None:
+    """Trailer fields end with their connection; too many of them are garbage."""
+    chunks = OK + b"Transfer-Encoding: chunked\r\nX-Own: 1\r\n\r\n2\r\nok\r\n0\r\n"
+    with provider(chunks + b"Set-Cookie: a=b\r\n\r\n") as (address, *_):
+        (answer,) = call(address)
+    assert answer.content == b"ok"
+    assert [name for name, _ in answer.headers] == ["Transfer-Encoding", "X-Own"]
+    with (
+        provider(chunks + b"X: %b\r\n" % (b"x" * 60) * 1100 + b"\r\n") as (address, *_),
+        pytest.raises(CallError),
+    ):
+        call(address)

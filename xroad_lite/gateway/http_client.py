@@ -231,6 +231,8 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
+        if self._framed is not None:  # behind the content it is no header: RFC 9110, 6.5.1
+            return
         if len(self._headers) >= MAX_HEADERS:
             raise GarbageError(f"the answer has more than {MAX_HEADERS} headers")
         self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
