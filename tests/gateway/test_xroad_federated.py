@@ -6,6 +6,7 @@ Here are also identifiers that hold slashes, and bodies as large as X-Road's own
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import time
 import xml.etree.ElementTree as ElementTree
@@ -24,6 +25,12 @@ from xroad_lite.registry.models import REST_REQUEST
 
 SLASHED_CLIENT, SLASHED = "CL/GOV/PORTAL/sub%2Fsystem", "PE/GOV/ARCHIVE/s%2Fub"
 CODE = "öäå"
+ANSWERED = (
+    ("echo", RIGHT_CIVIL),
+    ("closed", RIGHT_CIVIL),
+    ("person-by-code", RIGHT_CIVIL),
+    (CODE, SLASHED),
+)
 MEBIBYTE = 1_048_576
 
 
@@ -50,9 +57,8 @@ def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Abroad]:
     services = [{"code": one, "endpoints": every()} for one in ("echo", "closed", CODE)]
     made.left.add_subsystem(SLASHED_CLIENT, title={"en": "Portal"})
     made.right.add_subsystem(SLASHED, title={"en": "Archive"}, services=services)
-    registry = {"code": "registry", "title": {"en": "Registry"}, "services": services}
     civil = yaml.safe_load((made.right.source / "members/civil.yaml").read_text())
-    civil["subsystems"] = [one | registry for one in civil["subsystems"]]
+    civil["subsystems"][0]["services"] += services
     made.edit(made.right, "members/civil.yaml", **civil)
     asks = {"operation": "request", "types": [REST_REQUEST]}
     made.agree(
@@ -71,7 +77,7 @@ def abroad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Abroad]:
     with provider() as service:
         addresses = [
             {"service": code, "subsystem": subsystem, "url": service.url}
-            for code, subsystem in (("echo", RIGHT_CIVIL), ("closed", RIGHT_CIVIL), (CODE, SLASHED))
+            for code, subsystem in ANSWERED
         ]
         started = (
             start(left[0], nodes=[str(one) for one in left]),
@@ -156,13 +162,32 @@ def test_global_configuration(abroad: Abroad) -> None:
 def test_what_is_offered_abroad(abroad: Abroad) -> None:
     """All of it, what this client may call, and its description."""
     listed = abroad.call(f"/r1/{RIGHT_CIVIL}/listMethods").json()["service"]
-    assert [one["service_code"] for one in listed] == ["echo", "closed", CODE]
+    assert [one["service_code"] for one in listed] == ["person-by-code", "echo", "closed", CODE]
     assert {one["xroad_instance"] for one in listed} == {"PE"}
-    (allowed,) = abroad.call(f"/r1/{RIGHT_CIVIL}/allowedMethods").json()["service"]
-    assert (allowed["service_code"], allowed["endpoint_list"]) == ("echo", every())
+    allowed = abroad.call(f"/r1/{RIGHT_CIVIL}/allowedMethods").json()["service"]
+    assert [(one["service_code"], one["endpoint_list"]) for one in allowed] == [
+        ("person-by-code", [{"method": "POST", "path": "/"}]),
+        ("echo", every()),
+    ]
     assert abroad.call(f"/r1/{SLASHED}/allowedMethods").json() == {"service": []}
     document = abroad.call(f"/r1/{RIGHT_CIVIL}/getOpenAPI?serviceCode=closed").json()
     assert "paths" in document
+
+
+def test_a_service_of_messages_abroad(abroad: Abroad) -> None:
+    """Its body is of the other instance's schema; the service is asked as any."""
+    person = {
+        "codigoPersonal": "EX-1",
+        "identificadorNacimiento": "B-1",
+        "fechaNacimiento": "2026-03-14",
+        "apellidos": "Rojas",
+    }
+    abroad.service.answer = lambda _: (200, [], json.dumps(person).encode())
+    path = f"/r1/{RIGHT_CIVIL}/person-by-code"
+    answer = abroad.call(path, "POST", json={"codigoPersonal": "EX-1"})
+    assert (answer.status_code, answer.json()) == (200, person)
+    refused = abroad.call(path, "POST", json={"wrong": 1})
+    assert refused.json()["type"] == "client.bad_request"
 
 
 def test_identifiers_with_slashes(abroad: Abroad) -> None:
