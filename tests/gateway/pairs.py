@@ -158,6 +158,7 @@ def _services() -> list[dict[str, Any]]:
     rest["resting"] = {"code": "resting", "endpoints": every(), "maintenance": [resting]}
     closed = {"code": "closed", "endpoints": every()}
     query = {"request": "citizens.person-query", "response": "citizens.person"}
+    closed["openapi"] = "https://example.org/closed.yaml"
     described = {"code": "described", "endpoints": every(), "openapi": "services/described.yaml"}
     correct = {"code": "correct", "request": "citizens.person", "response": "citizens.person"}
     return [*rest.values(), closed, described, {"code": "person-by-code", **query}, correct]

@@ -496,6 +496,8 @@ def test_get_openapi(two: Pair) -> None:
         fault(two.call("getOpenAPI?serviceCode=nix"))["type"]
         == "server.serverproxy.unknown_service"
     )
+    elsewhere = two.call("getOpenAPI?serviceCode=closed").json()
+    assert elsewhere["externalDocs"] == {"url": "https://example.org/closed.yaml"}
     assert two.call("getOpenAPI?servicecode=nix&SERVICECODE=described").text == "openapi: 3.0.0\n"
     assert fault(two.call("getOpenAPI"))["type"] == "server.serverproxy.invalid_request"
 

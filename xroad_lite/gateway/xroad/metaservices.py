@@ -188,7 +188,8 @@ def _description(service: Service) -> dict[str, Any]:
             item[method.lower()] = {**operation, **({"parameters": parameters} if names else {})}
     title = service.title.get("en") or next(iter(service.title.values()), service.code)
     info = {"title": title, "version": service.version or "1"}
-    return {"openapi": "3.1.0", "info": info, "paths": paths}
+    elsewhere = {"externalDocs": {"url": service.openapi}} if service.openapi else {}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, **elsewhere}
 
 
 def _clients(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
