@@ -123,7 +123,7 @@ def status(node: options.NodeFolder = Path(), json: options.Json = False) -> Non
     def people() -> None:
         made = output.table(settings.subsystem, "", "")
         for name, value in found.items():
-            for row in _lines(name.replace("_", " "), value):
+            for row in _lines(name, value):
                 made.add_row(*map(escape, row))
         output.out.print(made)
 
@@ -142,9 +142,17 @@ def _receipts(store: Store, within: float) -> dict[str, Any]:
 def _lines(name: str, value: Any) -> list[tuple[str, str]]:
     """A row per value; of a mapping a row per entry, its name said once."""
     if not isinstance(value, dict):
-        return [(name, "-" if value is None else str(value))]
+        return [(name.replace("_", " "), _shown(value))]
     rows = [line for key, one in value.items() for line in _lines(f"{name} {key}", one)]
-    return rows or [(name, "-")]
+    return rows or [(name.replace("_", " "), "-")]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)
 
 
 def read_body(source: str) -> Any:

@@ -15,7 +15,9 @@ from xroad_lite.cli.findings import Form
 if TYPE_CHECKING:
     from xroad_lite.stewardship import Finding
 
-registry_app = typer.Typer(no_args_is_help=True, help="The registry: check, publish, export.")
+registry_app = typer.Typer(
+    no_args_is_help=True, help="The registry: check, sign, publish, serve, trust."
+)
 
 _Source = Annotated[Path, typer.Argument(help="The directory with instance.yaml, members/, …")]
 

@@ -13,7 +13,9 @@ from xroad_lite.errors import ConfigurationError, EncryptionError
 if TYPE_CHECKING:
     from xroad_lite.encryption import Holder
 
-log_app = typer.Typer(no_args_is_help=True, help="Look into a node's log: show, verify, replay.")
+log_app = typer.Typer(
+    no_args_is_help=True, help="A node's log: what is there, what can be proved, keeping it."
+)
 dead_app = typer.Typer(
     no_args_is_help=True, help="Messages that a handler could not handle: list, show, retry, drop."
 )
