@@ -9,26 +9,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import yaml
 
-from xroad_lite.stewardship import DevelopmentInstance, bundled_files
-from xroad_lite.testing import CIVIL, HEALTH, LAW, PURPOSE
+from xroad_lite.stewardship import DevelopmentInstance
+from xroad_lite.testing import CIVIL, HEALTH, LAW, OWN_DOMAINS, PURPOSE
 
 WELFARE = "DEMO/GOV/WELFARE/office"
-TYPES = (
-    "health.birth",
-    "citizens.person",
-    "citizens.person-query",
-    "citizens.birth-registered",
-    "xroad.error",
-    "xroad.rest-request",
-    "xroad.rest-response",
-)
 
 
 @dataclass
@@ -114,13 +107,14 @@ def provider() -> Iterator[Service]:
 
 def instance(folder: Path) -> DevelopmentInstance:
     """Health asks the Civil Registry and publishes to it; Welfare is a stranger to both."""
-    made = DevelopmentInstance(folder, now=_now())
-    for path, data in bundled_files().items():
-        name = ".".join(path.split("/")[1:3])
-        if path.startswith("vocabularies/") or name in TYPES:
-            file = made.source / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+    return _built()[1].copied(folder)
+
+
+@cache
+def _built() -> tuple[TemporaryDirectory[str], DevelopmentInstance]:
+    temporary = TemporaryDirectory()
+    made = DevelopmentInstance(Path(temporary.name), now=_now())
+    made.add_bundled(OWN_DOMAINS)
     made.add_subsystem(HEALTH, title={"en": "Births"})
     made.add_subsystem(WELFARE, title={"en": "Welfare"})
     made.add_subsystem("DEMO/GOV/LEAD/office", title={"en": "Lead"})
@@ -149,7 +143,7 @@ def instance(folder: Path) -> DevelopmentInstance:
     (made.source / "services").mkdir()
     (made.source / "services/described.yaml").write_text("openapi: 3.0.0\n")
     made.publish()
-    return made
+    return temporary, made
 
 
 def _services() -> list[dict[str, Any]]:
