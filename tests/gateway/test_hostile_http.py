@@ -146,6 +146,17 @@ def test_what_follows_a_body_is_no_header(two: Pair) -> None:
     assert b"server.clientproxy.missing_header" in answer
 
 
+def test_who_asked_before_is_answered_first(two: Pair) -> None:
+    """What is wrong behind a request is not its answer, and nothing behind that is read."""
+    good = POST + "Host: h\r\nContent-Length: 1\r\n\r\n"
+    for bad in ("nonsense\r\n\r\n", GET + "\r\n", SMUGGLED["a chunk that ends early"]):
+        two.service.seen.clear()
+        answer = said(two.consumer.port, f"{good}a{good}b{bad}{good}c".encode())
+        answers = [one.partition(b" ")[0] for one in answer.split(b"HTTP/1.1 ")[1:]]
+        assert answers == [b"200", b"200", b"400"], answer
+        assert [one.body for one in two.service.seen] == [b"a", b"b"]
+
+
 def test_slow_headers_end_the_connection(impatient: Running) -> None:
     """A byte now and then is no request."""
     head = [b"GET ", b"/health/", b"live ", b"HTTP/1.1\r\n", b"Host:", b" h", b"\r\n", b"X", b"-"]

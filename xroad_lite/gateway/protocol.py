@@ -11,8 +11,9 @@ import asyncio
 from typing import Any
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from xroad_lite.gateway.callers import CERTIFICATE
@@ -52,7 +53,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reading = False
         """Whether a request has begun that is not all here."""
         self._trailing = False
-        """Whether its head is here: fields that follow are no headers."""
+        """Whether it has an answerer: fields that follow are no headers."""
+        self._running: RequestResponseCycle | None = None
+        """What is being answered, or was last; others may have been asked since."""
+        self._last_words: tuple[int, bytes] | None = None
+        """Why this ends, to be said once it is answered what was asked before."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come; it has so long to say what it wants."""
@@ -67,19 +72,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
         self._expect(None)
+        self._forsake()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests; whatever is behind what was refused is not read."""
-        if self.transport.is_closing():
+        if self._is_over():
             return
         if not self._reading and self._timer is None:
             self._expect(self.limits.header_seconds)
         self._unended += len(data)
         self._unset_keepalive_if_required()
-        while data and not self.transport.is_closing():
+        while data and not self._is_over():
             data = self._read(data)
-        if not self.transport.is_closing() and self._unended > self.limits.headers:
+        if self._unended > self.limits.headers:
             self._refuse(431, b"the headers are too large")
 
     def _read(self, data: bytes) -> bytes:
@@ -130,8 +136,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The request's head is here: from now on its body has its own time."""
-        self._trailing = True
-        if self.transport.is_closing():
+        if self._is_over():
             return
         problem = self._problem()
         if problem is not None:
@@ -145,11 +150,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unended = 0
         self._expect(self.limits.body_seconds)
         super().on_headers_complete()
+        self._trailing = True
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._unended = 0
-        if not self.transport.is_closing():
+        if not self._is_over():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -159,8 +165,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reading = False
         self._unended = 0
         self._expect(None)
-        if not self.transport.is_closing():
+        if not self._is_over():
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The next that was asked is answered, or what could not be read."""
+        if self._last_words is not None and not self.pipeline:
+            words, self._last_words = self._last_words, None
+            self._reading = False
+            self._refuse(*words)
+        super().on_response_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _problem(self) -> tuple[int, bytes] | None:
         """What two readers of one head could understand in two ways."""
@@ -197,19 +215,34 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._timer = None
-        if self._reading and self.cycle is not None and self.cycle.response_started:
-            self.transport.close()
-        elif self._reading:
+        if self._reading:
             self._refuse(408, b"the request took too long")
-        else:
-            self.transport.close()
+        elif not self._is_answering():
+            self._hang_up()
+
+    def _is_over(self) -> bool:
+        """Whether nothing more is read."""
+        return self.transport.is_closing() or self._last_words is not None
+
+    def _is_answering(self, but: RequestResponseCycle | None = None) -> bool:
+        running = self._running
+        return running is not None and running is not but and not running.response_complete
 
     def _refuse(self, status: int, text: bytes) -> None:
-        """Say why, and end; a request that is being answered just ends."""
+        """Say why, and end; a request that is being answered just ends.
+
+        Who asked before is answered first: what is said here would be taken for that answer.
+        """
         self._expect(None)
-        if self.transport.is_closing():
+        if self._is_over():
             return
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        own = self.cycle if self._reading and self._trailing else None
+        if own is not None and self.pipeline and self.pipeline[0][0] is own:
+            self.pipeline.popleft()
+        if self._is_answering(but=own):
+            self._last_words = status, text
+            return
+        if own is None or not own.response_started:
             head = b"HTTP/1.1 %d %b\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n"
             self.transport.write(
                 head % (status, _REASONS[status], len(text) + 1)
@@ -217,7 +250,15 @@ class BoundedProtocol(HttpToolsProtocol):
                 + text
                 + b"\n"
             )
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """End; whoever still answers need not go on."""
+        self._forsake()
         self.transport.close()
+
+    def _forsake(self) -> None:
+        for cycle in (self._running, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
