@@ -21,6 +21,7 @@ from xroad_lite.transports.rabbitmq.administration import declare
 from xroad_lite.transports.rabbitmq.topology import plan
 
 ANSWER_SECONDS = 30
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,6 @@ def test_who_is_refused_is_told_by_the_other_side(two: Pair) -> None:
     assert two.call("gone").json()["type"] == "server.serverproxy.service_missing_url"
 
 
-@pytest.mark.long
 def test_a_broker_that_restarts_between_two_calls(two: Pair, broker: Broker) -> None:
     """Neither gateway is touched: the next call goes through."""
     assert two.call("echo", "POST", content=b"before").content == b"before"
@@ -95,7 +95,6 @@ def test_a_broker_that_restarts_between_two_calls(two: Pair, broker: Broker) -> 
     assert [one.body for one in two.service.seen] == [b"before", b"after"]
 
 
-@pytest.mark.long
 def test_a_call_waits_for_a_broker_that_is_away(two: Pair, broker: Broker) -> None:
     """For as long as its time lasts, and is made once."""
     broker.kill()
@@ -108,7 +107,6 @@ def test_a_call_waits_for_a_broker_that_is_away(two: Pair, broker: Broker) -> No
     assert [one.body for one in two.service.seen] == [b"waits"]
 
 
-@pytest.mark.long
 def test_a_provider_whose_gateway_is_away(two: Pair) -> None:
     """The caller is told when its time is over; the call is made no more when it comes back."""
     process = two.provider.process
