@@ -97,7 +97,7 @@ def test_a_marked_one_is_refused_and_counts_as_nothing(evening: Evening) -> None
         ["v", "kind", "time", "direction", "registry", "digest", "size", "verdict"]
     )
     assert evening.store.body(before) is None
-    came = arrived(LogSource(evening.store))
+    came = arrived(LogSource(evening.store), CIVIL)
     assert [one.index for one in came[HEALTH, CIVIL]] == evening.indexes
     assert list(gaps(came)) == []
     assert evening.two.civil.store.counters()["received.refused"] == 1
