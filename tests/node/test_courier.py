@@ -104,3 +104,21 @@ def test_a_courier_moves_while_handlers_run_and_ends():
         with courier.handlers():
             assert moved.wait(ENOUGH)
     assert not [one for one in threading.enumerate() if one.name == "courier"]
+
+
+def test_it_ends_whenever_it_is_told_to(monkeypatch):
+    """Also at the moment at which it has waited and found nobody at work."""
+    courier = Courier(lambda: None)
+    clear = courier._handling.clear
+
+    def ended_before():
+        courier._ended.set()  # both as __exit__ does it
+        courier._handling.set()
+        clear()
+
+    monkeypatch.setattr(courier._handling, "clear", ended_before)
+    courier.__enter__()
+    with courier.handlers():
+        pass
+    courier._thread.join(ENOUGH)
+    assert not courier._thread.is_alive()

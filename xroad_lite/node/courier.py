@@ -57,8 +57,9 @@ class Courier:
             if self._ended.wait(PATIENCE_SECONDS):
                 return
             self._handling.clear()
-            since = self._since  # read after clearing: whoever begins now sets it again
-            if since is not None:
+            # Both are read after clearing: whoever begins or ends now sets it again.
+            since, ended = self._since, self._ended.is_set()
+            if since is not None or ended:
                 self._handling.set()
-                if time.monotonic() - since >= PATIENCE_SECONDS:
-                    self._move()
+            if since is not None and time.monotonic() - since >= PATIENCE_SECONDS:
+                self._move()
