@@ -176,7 +176,7 @@ def _segments(text: str, count: int, form: str) -> list[str]:
     if len(parts) != count:
         raise IdentifierError(
             "identifier.segments",
-            f"{_shown(text)} has {len(parts)} segments: expected {count}, as {form}",
+            f"got {_shown(text)}: expected {count} segments, as {form}",
         )
     segments = [_segment(part, text) for part in parts]
     if len(_join(*segments).encode()) > MAX_BYTES:

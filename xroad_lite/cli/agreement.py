@@ -17,12 +17,12 @@ from xroad_lite.cli.agreement_given import (
     Name,
     Others,
     Source,
-    moment,
     newest,
     purpose,
     read,
     signer,
 )
+from xroad_lite.cli.moments import moment
 from xroad_lite.errors import ConfigurationError, RegistryError
 
 if TYPE_CHECKING:

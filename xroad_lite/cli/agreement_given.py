@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xroad_lite import times
 from xroad_lite.cli import passphrases
-from xroad_lite.errors import ConfigurationError, KeysError
+from xroad_lite.errors import KeysError
 
 if TYPE_CHECKING:
     from xroad_lite.keys import KeySigner
@@ -95,16 +93,6 @@ def reader(language: str) -> str:
 def said(texts: Texts, language: str) -> str:
     """A text in a language; else in English, else in any."""
     return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
-
-
-def moment(text: str) -> float:
-    """Unix seconds of a time or a day; now for an empty text."""
-    if not text:
-        return time.time()
-    try:
-        return times.to_unix(text if "T" in text else f"{text}T00:00:00Z")
-    except ValueError as error:
-        raise ConfigurationError("config.time", str(error)) from None
 
 
 def purpose(snapshot: Snapshot, text: str) -> str:

@@ -13,8 +13,9 @@ from rich.markup import escape
 from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.agreement import agreement_app
-from xroad_lite.cli.agreement_given import Language, Name, Source, moment, purpose, read, reader
+from xroad_lite.cli.agreement_given import Language, Name, Source, purpose, read, reader
 from xroad_lite.cli.agreement_given import said as in_language
+from xroad_lite.cli.moments import moment
 
 if TYPE_CHECKING:
     from xroad_lite.policy import Call, Explained, Movement

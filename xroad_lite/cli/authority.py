@@ -140,7 +140,9 @@ def _answered(
     request = read_request(csr.read_bytes())
     if subsystem is not None and SubsystemId.parse(subsystem) != request.subsystem:
         raise KeysError(
-            "keys.identifier", f"the request is of {request.subsystem}: expected {subsystem}"
+            "keys.identifier",
+            f"the request is of {request.subsystem}: expected {subsystem}",
+            hint="see who sent it; or leave out whom you expect, and certify what it says",
         )
     return request.subsystem, authority.certify(request.key, request.subsystem, now=now, days=days)
 
@@ -162,7 +164,11 @@ def _made(
     if algorithm not in ("ES256", "EdDSA"):
         raise KeysError("keys.algorithm", f"got {algorithm}: expected ES256 or EdDSA")
     if (folder / "key.pem").exists():
-        raise KeysError("keys.exists", f"{folder / 'key.pem'} is there already")
+        raise KeysError(
+            "keys.exists",
+            f"{folder / 'key.pem'} is there already",
+            hint="name a new folder with --out",
+        )
     identity = authority.issue(identifier, now=now, algorithm=algorithm, days=days)
     identity.write(folder, passphrase=passphrase)
     return identifier, identity.signer.chain[0]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xroad_lite.messagelog import Store
 
 _Body = Annotated[str, typer.Argument(help="A JSON file with the body, or - for standard input.")]
+_INPUT = "give a file with one JSON value, or - for standard input"
 _Purpose = Annotated[
     str | None,
     typer.Option(help="IRI of the purpose, where the agreement has several."),
@@ -161,9 +162,9 @@ def read_body(source: str) -> Any:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
         raise ConfigurationError(
-            "config.input", f"cannot read {source}: {error.strerror}"
+            "config.input", f"cannot read {source}: {error.strerror}", hint=_INPUT
         ) from None
     try:
         return strict_json.loads(data)
     except strict_json.StrictJSONError as error:
-        raise ConfigurationError("config.input", f"{source}: {error}") from None
+        raise ConfigurationError("config.input", f"{source}: {error}", hint=_INPUT) from None

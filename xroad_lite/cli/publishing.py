@@ -225,7 +225,9 @@ def root(
     digest = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, digest):
         raise RegistryError(
-            "registry.root", f"the root has the SHA-256 {digest}: expected {sha256}"
+            "registry.root",
+            f"the root has the SHA-256 {digest}: expected {sha256}",
+            hint="do not trust it: ask its lead agency for the digest, by another way",
         )
     out.write_bytes(data)
     known = "as expected" if sha256 else "compare it with what the lead agency has made known"
@@ -267,6 +269,8 @@ def _tell(outcome: Outcome) -> None:
             _say(f"published {outcome.name}")
         elif outcome.stamped:
             _say(f"stamped the time: {outcome.name} is the newest")
+        elif not outcome.staged:
+            _say("nothing has changed, so nothing was signed or published")
         for name in outcome.staged:
             reason = outcome.waiting.get(name, "signed; it waits for the online keys")
             _say(f"staged {name}: {reason}")

@@ -78,7 +78,11 @@ def given(source: SchemaSource, text: str, kind: str = "") -> Given:
     else:
         newest = source.newest(type_)
         if newest is None:
-            raise SchemaError("schema.unknown_version", f"{type_} has no version yet")
+            raise SchemaError(
+                "schema.unknown_version",
+                f"{type_} has no version yet",
+                hint=f"begin one with: xroad-lite schema new {type_}",
+            )
         found = newest
     label = f"{found.type} version {found.version}"
     return Given(

@@ -58,7 +58,9 @@ def add(
     digest = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, digest):
         raise RegistryError(
-            "registry.root", f"the root has the SHA-256 {digest}: expected {sha256}"
+            "registry.root",
+            f"the root has the SHA-256 {digest}: expected {sha256}",
+            hint="do not trust it: ask its lead agency for the digest, by another way",
         )
     found = trust(source, registry, data, now=time.time())
     known = "as expected" if sha256 else "compare it with what its lead agency has made known"

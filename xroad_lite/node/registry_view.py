@@ -260,6 +260,7 @@ class RegistryView:
                 "registry.other_instance",
                 f"the registry says that it is {got.instance}, {got.base}: "
                 f"{wanted.instance}, {wanted.base} is trusted",
+                hint="ask its lead agency; or end the trust: xroad-lite registry trust remove",
             )
 
     def _check_adopted(self, state: State) -> None:
@@ -274,10 +275,13 @@ class RegistryView:
                 "registry.rollback",
                 f"the registry is at snapshot {state.head.version}: this node had already "
                 f"adopted {adopted}",
+                hint="it may be an old mirror: name another address, or ask the lead agency",
             )
         if self._client.find(adopted, state, 0.0)[0] is None:
             raise RegistryError(
-                "registry.forked", f"{state.snapshot.name} does not follow {adopted}"
+                "registry.forked",
+                f"{state.snapshot.name} does not follow {adopted}, which was adopted here",
+                hint="ask the lead agency: its snapshot key may be stolen",
             )
 
     def _log(self, snapshot: Snapshot, now: float) -> None:

@@ -106,7 +106,9 @@ class Settings(FileSettings):
     def read(cls, path: Path, environment: Mapping[str, str] | None = None) -> Settings:
         """Read ``node.yaml``, or the one in a folder; ``ConfigurationError`` says what is wrong."""
         file = path / FILE_NAME if path.is_dir() else path
-        found = read_mapping(file, "make a project that runs with: xroad-lite init FOLDER")
+        found = read_mapping(
+            file, "name the node's folder with --node, or make one with: xroad-lite init FOLDER"
+        )
         environment = os.environ if environment is None else environment
         overrides = {
             name: yaml.safe_load(environment[PREFIX + name.upper()])
@@ -158,6 +160,7 @@ class Settings(FileSettings):
                 "config.root",
                 f"the trusted root {file} has the SHA-256 {found}: node.yaml expects "
                 f"{self.root_sha256}",
+                hint="do not start: ask the lead agency which of the two is right",
             )
         return RegistryClient(self.registries, self.path(self.mirror), anchor, base=self.folder)
 

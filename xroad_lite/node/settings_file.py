@@ -5,13 +5,14 @@ Does not know which settings there are: a node's and a gateway's are two such mo
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xroad_lite.errors import ConfigurationError, RegistryError
-from xroad_lite.registry.documents import read_yaml
+from xroad_lite.registry.documents import faults, read_yaml
 
 
 class FileSettings(BaseModel):
@@ -27,10 +28,13 @@ class FileSettings(BaseModel):
         try:
             return cls.model_validate({**values, "folder": folder})
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(str(step) for step in first["loc"])
+            first = next(faults(error))
+            near = get_close_matches(str(first.at[0] if first.at else ""), cls.model_fields, 1)
+            unknown = first.at and first.at[0] not in cls.model_fields
             raise ConfigurationError(
-                "config.field", f"{origin}: {field}: {first['msg']} (got {first['input']!r:.80})"
+                "config.field",
+                f"{origin}: {first.problem}",
+                hint=f"did you mean {near[0]}?" if unknown and near else "",
             ) from None
 
     def path(self, name: str) -> Path:

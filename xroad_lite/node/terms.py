@@ -62,7 +62,9 @@ class Terms:
         sources = [one for one in (each.latest_schema(type_) for each in asked) if one is not None]
         if not sources and not self._registry.awaited:
             raise ConfigurationError(
-                "config.subscription", f"the registry has no active schema for {type_}"
+                "config.subscription",
+                f"the registry has no active schema for {type_}",
+                hint="check the message type, or ask the steward of its domain",
             )
         problems = []
         for source in sources:

@@ -76,6 +76,8 @@ def faults(error: ValidationError) -> Iterator[Fault]:
 def _sentence(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "is missing"
+    if detail["type"] == "extra_forbidden":
+        return "there is no such field"
     expected = detail["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
     got = repr(detail["input"])
     return f"{expected} (got {got if len(got) < 80 else got[:77] + '...'})"

@@ -82,7 +82,11 @@ def _run(folder: Path, messages: int, given: Path | None, amqp: str | None, *, k
 
     count = prepare_input(folder, messages, given)
     if count == 0:
-        raise ConfigurationError("config.input", f"{given} holds no line that is not blank")
+        raise ConfigurationError(
+            "config.input",
+            f"{given} holds no line that is not blank",
+            hint="give a file of FHIR Patients, one JSON object a line",
+        )
     with output.progress("starting four institutions") as progress:
         report = Story(folder, progress, amqp=amqp).run(count)
     if not kept:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xroad_lite.cli import passphrases
-from xroad_lite.errors import ConfigurationError, EncryptionError
+from xroad_lite.errors import ConfigurationError, EncryptionError, LogError
 
 if TYPE_CHECKING:
     from xroad_lite.encryption import Holder
@@ -34,6 +34,14 @@ def log_file(node: Path, log: Path | None) -> Path:
 
     settings = Settings.read(node)
     return settings.path(settings.log)
+
+
+def log_there(node: Path, log: Path | None) -> Path:
+    """The same; ``LogError`` if there is none: opening it to write would make one."""
+    file = log_file(node, log)
+    if not file.is_file():
+        raise LogError("log.missing", f"there is no log at {file}", hint="start the node once")
+    return file
 
 
 def holder_at(node: Path) -> Holder:

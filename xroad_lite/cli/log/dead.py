@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 
 from xroad_lite.cli import options, output
-from xroad_lite.cli.log.app import dead_app, log_file, whole
+from xroad_lite.cli.log.app import dead_app, log_file, log_there, whole
 from xroad_lite.errors import LogError, XRoadError
 
 
@@ -96,10 +96,7 @@ def _writable(node: Path) -> Any:
 
     @contextmanager
     def opened() -> Any:
-        file = log_file(node, None)
-        if not file.is_file():
-            raise LogError("log.missing", f"there is no log at {file}")
-        store = Store(file)
+        store = Store(log_there(node, None))
         try:
             yield Inbox(store)
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
+from xroad_lite.cli.moments import end_of, moment
 from xroad_lite.errors import ConfigurationError, XRoadError
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from xroad_lite.messagelog import Store
     from xroad_lite.messagelog.evidence.containers import Sink
     from xroad_lite.messagelog.notes import Signer, Verifier
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class Format(StrEnum):
@@ -83,7 +80,13 @@ def export(
     from xroad_lite.audit.gathering import material_of
     from xroad_lite.messagelog.evidence.choosing import Choice
 
-    choice = Choice(_time(since), _time(until, end=True), type, subject, tuple(ids or ()))
+    choice = Choice(
+        moment(since) if since else None,
+        end_of(until) if until else None,
+        type,
+        subject,
+        tuple(ids or ()),
+    )
     if choice.everything is not everything:
         raise _unclear(everything)
     owner = _owner(node, log, key)
@@ -250,27 +253,13 @@ def _signer(file: Path) -> Signer:
         raise ConfigurationError(
             "config.log_key",
             f"there is no {public}: it says of which log {file} is the key",
-            hint="keys new --use log makes both",
+            hint="make both with: xroad-lite keys new --use log",
         )
     name = Verifier.read(public.read_text().strip()).name
     private = open_key(f"file:{file}", passphrase=passphrase_from("env:XROAD_LITE_PASSPHRASE"))
     if not isinstance(private, Ed25519PrivateKey):
         raise ConfigurationError("config.log_key", f"{file} is no Ed25519 key")
     return Signer(name, private)
-
-
-def _time(text: str | None, *, end: bool = False) -> float | None:
-    """A time, or a day: its beginning, or with ``end`` that of the day after."""
-    if text is None:
-        return None
-    day = bool(_DAY.fullmatch(text))
-    try:
-        at = times.to_unix(f"{text}T00:00:00Z" if day else text)
-    except ValueError as error:
-        raise ConfigurationError(
-            "config.time", f"{error}; a day is good as well, as 2026-01-31"
-        ) from None
-    return at + 86_400 if day and end else at
 
 
 def _unclear(everything: bool) -> ConfigurationError:

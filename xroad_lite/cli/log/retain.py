@@ -15,9 +15,9 @@ from rich.markup import escape
 
 from xroad_lite import times
 from xroad_lite.cli import options, output
-from xroad_lite.cli.agreement_given import moment
-from xroad_lite.cli.log.app import LogOption, holder_at, log_app, log_file
-from xroad_lite.errors import ConfigurationError, LogError, XRoadError
+from xroad_lite.cli.log.app import LogOption, holder_at, log_app, log_there
+from xroad_lite.cli.moments import moment
+from xroad_lite.errors import ConfigurationError, XRoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,10 +220,7 @@ def _opened(node: Path, log: Path | None, *, writes: bool) -> Iterator[Retention
     from xroad_lite.messagelog import Store
     from xroad_lite.messagelog.retention import Retention
 
-    file = log_file(node, log)
-    if not file.is_file():
-        raise LogError("log.missing", f"there is no log at {file}", hint="start the node once")
-    store = Store(file, readonly=not writes)
+    store = Store(log_there(node, log), readonly=not writes)
     try:
         yield Retention(store, _names(node))
     finally:

@@ -13,8 +13,8 @@ from rich.markup import escape
 
 from xroad_lite import times
 from xroad_lite.cli import options, output
-from xroad_lite.cli.agreement_given import moment
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
+from xroad_lite.cli.moments import moment
 
 if TYPE_CHECKING:
     from xroad_lite.messagelog import Store
