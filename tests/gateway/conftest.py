@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import ExitStack
 
 import pytest
 from pairs import Pair, echo, pair
 from rooms import Rooms, at_work
 
+AT_WORK = ExitStack()
+"""What was started for tests of this folder; ended with the last of them: idle servers look
+for work now and then.
+"""
 
-@pytest.fixture(scope="package")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    """See ``AT_WORK``: there is no scope of a folder's tests."""
+    yield
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        AT_WORK.close()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Both gateways, started once."""
-    with pair(tmp_path_factory.mktemp("pair")) as found:
-        yield found
+    return AT_WORK.enter_context(pair(tmp_path_factory.mktemp("pair")))
 
 
 @pytest.fixture
@@ -24,8 +39,7 @@ def two(running: Pair) -> Pair:
     return running
 
 
-@pytest.fixture(scope="package")
-def in_rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rooms, Pair]]:
+@pytest.fixture(scope="session")
+def in_rooms(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rooms, Pair]:
     """A publisher and a subscriber of GovStack's, who is asked by a portal too; started once."""
-    with at_work(tmp_path_factory.mktemp("rooms")) as found:
-        yield found
+    return AT_WORK.enter_context(at_work(tmp_path_factory.mktemp("rooms")))

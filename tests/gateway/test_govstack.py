@@ -337,6 +337,7 @@ def test_restarts_lose_nothing(tmp_path: Path) -> None:
                 until(lambda: len(service.seen) == 3)
                 got = {json.loads(one.body)["id"] for one in service.seen}
                 assert got == set(events[1:])
+                until(lambda: civil_waits(two) == 0)  # the last answers are noted, too
                 nobody_receives(two)
 
 
