@@ -13,6 +13,12 @@ from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
 
 
+_NONE = (
+    "no checkpoint yet: a node that runs signs one a minute after its first entries, and when it "
+    "is closed, if it has a key of its log (xroad-lite keys new --use log)"
+)
+
+
 @log_app.command("checkpoints")
 @output.command
 def checkpoints(
@@ -40,7 +46,10 @@ def checkpoints(
         for row in rows:
             when = row["time"][:19].replace("T", " ")
             made.add_row(str(row["size"]), when, row["key"], ", ".join(row["witnesses"]) or "-")
-        output.out.print(made if rows else "no checkpoint: xroad-lite keys new --use log")
+        if rows:
+            output.out.print(made)
+        else:
+            output.paragraph(_NONE)
 
     output.give({"checkpoints": rows, "size": store.size}, people)
 

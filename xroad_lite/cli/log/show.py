@@ -94,5 +94,7 @@ def _row(store: Any, index: int) -> dict[str, Any]:
     elif entry.kind == "token":
         row["what"] = f"stamps {fields['checkpoint'].splitlines()[1]} entries"
     elif entry.kind == "erasure":
-        row["what"] = f"{len(fields['entries'])} bodies, rule {fields['rule']}"
+        row["what"] = (
+            f"{output.counted(len(fields['entries']), 'body', 'bodies')}, rule {fields['rule']}"
+        )
     return row

@@ -56,9 +56,12 @@ def _report(found: Report) -> dict[str, Any]:
 
 
 def _people(found: Report) -> None:
+    entries = output.counted(found.entries, "entry", "entries")
+    bodies = output.counted(found.bodies, "body", "bodies")
+    checkpoints = output.counted(found.checkpoints, "checkpoint", "checkpoints")
     output.out.print(
-        f"{found.entries} entries ({found.archived} of them archived), {found.bodies} bodies, "
-        f"{found.erased} erased, {found.checkpoints} checkpoints",
+        f"{entries} ({found.archived:,} of them archived), {bodies}, {found.erased:,} erased, "
+        f"{checkpoints}",
         highlight=False,
     )
     for one in found.findings[:_SHOWN]:
