@@ -12,7 +12,6 @@ from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
 
-
 _NONE = (
     "no checkpoint yet: a node that runs signs one a minute after its first entries, and when it "
     "is closed, if it has a key of its log (xroad-lite keys new --use log)"
