@@ -45,9 +45,7 @@ class CheckpointTable:
 
     def create(self) -> None:
         """Make the tables, if they are not there."""
-        with self._store.transaction():
-            for sql in _TABLES:
-                self._store.execute(sql)
+        self._store.make(_TABLES)
 
     def add(self, note: Note, at: float) -> None:
         """Keep a checkpoint, and forget old ones that nobody cosigned.

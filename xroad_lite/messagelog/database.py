@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from itertools import chain
@@ -161,6 +161,12 @@ class Database:
                 self._write(_insertion(verb, table, len(rows[0]), _TOGETHER), blocks)
             if end < len(rows):
                 self._write(_insertion(verb, table, len(rows[0]), 1), rows[end:])
+
+    def make(self, statements: Iterable[str]) -> None:
+        """Make tables and indexes, all or none; each statement leaves alone what is there."""
+        with self._scope:
+            for sql in statements:
+                self.execute(sql)
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> int:
         """One writing statement; gives how many rows it changed."""

@@ -93,9 +93,7 @@ class ReceiptTables:
     def create(self) -> None:
         """Make the tables, if they are not there."""
         if not self._there:
-            with self._store.transaction():
-                for sql in _TABLES:
-                    self._store.execute(sql)
+            self._store.make(_TABLES)
 
     @property
     def _there(self) -> bool:

@@ -143,8 +143,7 @@ class Retention:
         """Make the tables, if they are not there."""
         if not self._there:
             with self._store.transaction():
-                for sql in _TABLES:
-                    self._store.execute(sql)
+                self._store.make(_TABLES)
                 self._store.execute("INSERT INTO xl_rules VALUES (0, ?)", (QUARANTINE,))
 
     @property

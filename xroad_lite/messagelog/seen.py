@@ -61,9 +61,7 @@ class SeenTable:
 
     def create(self) -> None:
         """Make the tables, if they are not there."""
-        with self._store.transaction():
-            for sql in _TABLES:
-                self._store.execute(sql)
+        self._store.make(_TABLES)
 
     def hold(self, seen: Seen) -> None:
         """Keep one that was proved to follow those held; what was told of it is settled."""
