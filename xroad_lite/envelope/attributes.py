@@ -136,13 +136,13 @@ def check_values(found: dict[str, Any]) -> None:
 
 
 def attributes_of(found: dict[str, str]) -> Attributes:
-    """Attributes from a mapping that ``check_values`` has passed."""
+    """Attributes of a mapping that ``check_values`` has passed, which they take over."""
     if not found.keys() <= _KNOWN:
         others = tuple((name, value) for name, value in found.items() if name not in _KNOWN)
         found = {name: value for name, value in found.items() if name in _KNOWN}
         return Attributes(**found, extensions=others)
     attributes = object.__new__(Attributes)
-    vars(attributes).update(found)  # what is absent has the class's default
+    object.__setattr__(attributes, "__dict__", found)  # what is absent has the class's default
     return attributes
 
 

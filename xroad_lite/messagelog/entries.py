@@ -6,8 +6,7 @@ log, so that a leaf stays small and a body can be erased while every proof still
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from xroad_lite import strict_json, times
 from xroad_lite.envelope import Seal, with_certificates, without_certificates
@@ -34,8 +33,7 @@ _FIELDS: dict[str, dict[str, type]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One leaf, read: its kind, Unix time, and fields as they stand in its JSON."""
 
     kind: str
