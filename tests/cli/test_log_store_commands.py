@@ -60,6 +60,8 @@ def test_search_pages_for_people_and_programs(path):
     assert typed(path, "search", "--type", "tax.*") == "no message meets that"
     found = asked(path, "search", "--from", "2026-10-01", "--to", "2026-11-01T00:00:00Z")
     assert [one["entry"] for one in found["messages"]] == [4, 3, 2, 1]
+    same_day = asked(path, "search", "--from", "2026-10-01", "--to", "2026-10-01")
+    assert [one["entry"] for one in same_day["messages"]] == [1]
     wrong = asked(path, "search", "--from", "tomorrow", code=2)
     assert wrong["error"]["code"] == "config.time"
 

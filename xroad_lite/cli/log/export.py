@@ -54,7 +54,7 @@ def export(
         str | None, typer.Option("--from", help="From this time or day on (UTC).")
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", help="Until this time, or the end of this day.")
+        str | None, typer.Option("--to", help="Until this time (UTC), or the end of this day.")
     ] = None,
     type: Annotated[str | None, typer.Option(help="Only messages of this type.")] = None,
     subject: Annotated[str | None, typer.Option(help="Only messages about this subject.")] = None,

@@ -12,7 +12,7 @@ from rich.markup import escape
 from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
-from xroad_lite.cli.moments import moment
+from xroad_lite.cli.moments import end_of, moment
 
 _DAY = 86_400.0
 
@@ -26,7 +26,7 @@ def opmon(
         str, typer.Option("--from", help="Logged at this day or time (UTC) or later; a day ago.")
     ] = "",
     until: Annotated[
-        str, typer.Option("--to", help="Logged before this day or time (UTC); now.")
+        str, typer.Option("--to", help="Until this time (UTC), or the end of this day; now.")
     ] = "",
     limit: Annotated[int, typer.Option(help="Records at most.", min=1)] = 10_000,
     after: Annotated[
@@ -49,7 +49,7 @@ def opmon(
         found = records(
             store,
             moment(since) if since else now - _DAY,
-            moment(until) if until else now,
+            end_of(until) if until else now,
             first=0 if after is None else after + 1,
             limit=limit,
             software=f"xroad_lite {__version__}",

@@ -16,7 +16,7 @@ from rich.markup import escape
 from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, holder_at, log_app, log_there
-from xroad_lite.cli.moments import moment
+from xroad_lite.cli.moments import end_of, moment
 from xroad_lite.errors import ConfigurationError, XRoadError
 
 if TYPE_CHECKING:
@@ -116,7 +116,9 @@ def hold_add(
     ] = None,
     type: Annotated[str | None, typer.Option(help="Of this message type.")] = None,
     since: Annotated[str, typer.Option("--from", help="Logged at this day or later.")] = "",
-    until: Annotated[str, typer.Option("--to", help="Logged before this day.")] = "",
+    until: Annotated[
+        str, typer.Option("--to", help="Until this time (UTC), or the end of this day.")
+    ] = "",
     by: _By = "",
     json: options.Json = False,
 ) -> None:
@@ -129,7 +131,7 @@ def hold_add(
         _iri(node, agreement) if agreement else None,
         type,
         moment(since) if since else None,
-        moment(until) if until else None,
+        end_of(until) if until else None,
     )
     with _opened(node, log, writes=True) as retention:
         retention.create()

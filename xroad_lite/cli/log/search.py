@@ -14,7 +14,7 @@ from rich.markup import escape
 from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, log_app, log_file
-from xroad_lite.cli.moments import moment
+from xroad_lite.cli.moments import end_of, moment
 
 if TYPE_CHECKING:
     from xroad_lite.messagelog import Store
@@ -62,7 +62,9 @@ def search(
     since: Annotated[
         str, typer.Option("--from", help="Logged at this day or time (UTC) or later.")
     ] = "",
-    until: Annotated[str, typer.Option("--to", help="Logged before this day or time (UTC).")] = "",
+    until: Annotated[
+        str, typer.Option("--to", help="Until this time (UTC), or the end of this day.")
+    ] = "",
     limit: Annotated[int, typer.Option(help="Messages on a page.", min=1, max=10_000)] = 50,
     before: Annotated[
         int | None, typer.Option(help="The next page: the entry that the last one ended with.")
@@ -85,7 +87,7 @@ def search(
         verdict=verdict,
         direction=direction,
         since=moment(since) if since else None,
-        until=moment(until) if until else None,
+        until=end_of(until) if until else None,
     )
     with _indexed(node, log) as (_, index):
         page = find(index, criteria, limit, before)

@@ -12,7 +12,7 @@ from rich.markup import escape
 from xroad_lite import times
 from xroad_lite.cli import options, output
 from xroad_lite.cli.log.app import LogOption, holder_at, log_app, log_file
-from xroad_lite.cli.moments import moment
+from xroad_lite.cli.moments import end_of, moment
 
 if TYPE_CHECKING:
     from xroad_lite.node.usage import Usage
@@ -26,7 +26,9 @@ def subject(
     node: options.NodeFolder = Path(),
     log: LogOption = None,
     since: Annotated[str | None, typer.Option("--from", help="From this time or day on.")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Before this time or day.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="Until this time (UTC), or the end of this day.")
+    ] = None,
     language: Annotated[str, typer.Option(help="In which language, if there is one.")] = "en",
     json: options.Json = False,
 ) -> None:
@@ -47,7 +49,7 @@ def subject(
         names,
         snapshots,
         since=moment(since) if since else None,
-        until=moment(until) if until else None,
+        until=end_of(until) if until else None,
     )
     value = {"names": len(names), "usages": [_said(one) for one in found]}
     output.give(value, lambda: _people(found, language))
