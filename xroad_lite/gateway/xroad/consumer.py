@@ -135,6 +135,10 @@ class Consumer:
             raise FaultError(
                 f"{CONSUMER}.inconsistent_response", "the answer's content is not base64"
             ) from None
+        if not calls.are_clean(calls.pairs(got)):
+            raise FaultError(
+                f"{CONSUMER}.inconsistent_response", "the answer's headers are none of HTTP's"
+            )
         return _response(request.method, got["status"], calls.answer_headers(got, ids), content)
 
     def _sealed(
