@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _YEAR = 365 * 86_400.0
 _TEN_YEARS = "P3650D"
+_LIVES = {"root": _TEN_YEARS, "roles": _TEN_YEARS, "snapshot": "P365D", "timestamp": "P365D"}
 
 
 class DevelopmentInstance:
@@ -80,7 +81,7 @@ class DevelopmentInstance:
                 "title": {"en": "A development instance", "es": "Una instancia de desarrollo"},
                 "authorities": ["authorities/development.pem"],
                 "agreement_certificates": [{"sha256": self._lead.sha256}],
-                "lives": dict.fromkeys(Lives.model_fields, _TEN_YEARS),
+                "lives": _LIVES,
             },
         )
 
