@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -70,6 +71,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(left))
         items[:] = [one for one in items if one not in left]
     items.sort(key=lambda one: sharing.order(one.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded to find tests stays: to look for garbage in it took a seventh of a run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.hookimpl(optionalhook=True)

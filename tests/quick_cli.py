@@ -7,6 +7,7 @@ folder and streams. Holds no test.
 from __future__ import annotations
 
 import array
+import gc
 import json
 import os
 import socket
@@ -56,6 +57,7 @@ def _serve(listening: socket.socket) -> None:
 
     from xroad_lite import cli, node, stewardship  # noqa: F401
 
+    gc.freeze()  # what is shared with all children stays so
     while True:
         asking, _ = listening.accept()
         if os.fork() == 0:
