@@ -147,6 +147,15 @@ def test_message_ids_sort_by_time(now, later):
     assert new_message_id(now) < new_message_id(now + later + 0.001)
 
 
+@given(st.floats(0, 253_402_300_799), st.integers(2, 2000))
+def test_message_ids_of_one_moment_sort_as_they_were_made(now, count):
+    """Within a millisecond too, for longer than a node can seal in one."""
+    new_message_id(now + 1)
+    made = [new_message_id(now) for _ in range(count)]
+    assert made == sorted(made)
+    assert len(set(made)) == count
+
+
 def test_random_uuids_are_of_version_4_and_none_comes_twice():
     """Of a few thousand, more than are drawn at once, each is another."""
     made = [new_uuid() for _ in range(2000)] + [new_message_id(0) for _ in range(2000)]

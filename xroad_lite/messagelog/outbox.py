@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xroad_lite.messagelog.store import Store
 
 WAITING = "waiting"
-_RECOUNT = 256
+_RECOUNT = 4096
 _FORGOTTEN_AT_ONCE = 20_000
 
 

@@ -139,8 +139,11 @@ class EmbeddedTransport:
         return deliveries
 
     def acknowledge(self, tags: Sequence[int]) -> None:
-        """Remove these messages from the file."""
-        with self._transaction() as bus:
+        """Remove these messages from the file.
+
+        What a power cut brings back is received again, and known as a duplicate.
+        """
+        with self._transaction(durable=False) as bus:
             bus.executemany("DELETE FROM messages WHERE number = ?", [(tag,) for tag in tags])
 
     def wait(self, timeout: float) -> None:
@@ -177,21 +180,25 @@ class EmbeddedTransport:
         except sqlite3.Error as error:
             raise TransportError("transport.unreachable", f"{self._path}: {error}") from None
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection, self._path, self._lock)
+    def _transaction(self, *, durable: bool = True) -> _Transaction:
+        return _Transaction(self._connection, self._path, self._lock, durable)
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT, with our errors."""
+    """BEGIN IMMEDIATE … COMMIT, with our errors; if it is not durable, not waiting for the disk."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, lock: threading.RLock) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, lock: threading.RLock, durable: bool
+    ) -> None:
         self._connection = connection
         self._path = path
         self._lock = lock
+        self._synchronous = "FULL" if durable else "NORMAL"
 
     def __enter__(self) -> sqlite3.Connection:
         self._lock.acquire()
         try:
+            self._connection.execute(f"PRAGMA synchronous={self._synchronous}")
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._lock.release()
