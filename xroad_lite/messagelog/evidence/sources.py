@@ -128,12 +128,12 @@ class BundleSource(_InBundle):
     def bodies(self, first: int, last: int) -> Iterator[tuple[int, bytes, bytes]]:
         """See ``parts.Source``."""
         for tile in self._tiles(first, last):
-            start = tile.number * WIDTH
-            packed = self._pack(tile)
-            for index in range(start, start + tile.width):
-                one = self._own_body(index) or packed.get(index)
-                if one is not None:
-                    yield one
+            for index, salted in enumerate(self._pack(tile), tile.number * WIDTH):
+                own = self._own_body(index)
+                if own is not None:
+                    yield own
+                elif salted:
+                    yield index, *split_body(salted)
 
     def tile(self, tile: Tile) -> bytes:
         """A tile's hashes."""
@@ -144,13 +144,12 @@ class BundleSource(_InBundle):
             )
         return data
 
-    def _pack(self, tile: Tile) -> dict[int, tuple[int, bytes, bytes]]:
+    def _pack(self, tile: Tile) -> list[bytes]:
+        """For each entry of a tile its body after its salt; empty where it is not here."""
         path = layout.pack(tile)
         if path not in self._there:
-            return {}
-        kept = layout.read_pack(path, self._container.read(path), tile.width)
-        start = tile.number * WIDTH
-        return {start + at: (start + at, *split_body(one)) for at, one in enumerate(kept) if one}
+            return [b""] * tile.width
+        return layout.read_pack(path, self._container.read(path), tile.width)
 
     def _tiles(self, first: int, last: int) -> Iterator[Tile]:
         for number in range(first // WIDTH, -(-last // WIDTH)):
