@@ -54,7 +54,7 @@ def test_what_is_held_stays_and_what_is_not_goes(walked):
 
 def test_the_log_still_verifies_and_says_by_which_rule(walked):
     """The erasure is an entry, and nothing is wrong; two receipts are among the seals."""
-    assert "1 bodies, rule retention PT1S" in words(walked.all("log show")[-1])
+    assert "1 body, rule retention PT1S" in words(walked.all("log show")[-1])
     verified = words(walked.first("log verify"))
     assert "wrong" not in verified
     assert "erased" in verified
