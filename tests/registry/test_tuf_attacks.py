@@ -16,7 +16,8 @@ from careless import CarelessRepository, publish_unchecked
 
 from xroad_lite.errors import RegistryError
 from xroad_lite.registry import RegistryClient, RegistryFolder, read_source
-from xroad_lite.registry.metadata import History, metadata_path
+from xroad_lite.registry.lines import History
+from xroad_lite.registry.metadata import metadata_path
 from xroad_lite.registry.succession import check_succeeds
 from xroad_lite.stewardship import DevelopmentInstance, RoleKeys, make_role_key, publish, refresh
 from xroad_lite.stewardship.schemas import register_version

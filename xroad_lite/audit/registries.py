@@ -16,12 +16,11 @@ from xroad_lite.messagelog.evidence.parts import REGISTRY, Finding
 from xroad_lite.messagelog.evidence.tally import Tally
 from xroad_lite.messagelog.notes import COSIGNATURE, ED25519, Verifier
 from xroad_lite.registry import Snapshot
+from xroad_lite.registry.lines import History, Roots
 from xroad_lite.registry.metadata import (
     MAX_METADATA_BYTES,
     Head,
-    History,
     Read,
-    Roots,
     archive_path,
     digest_of,
     load_snapshot,

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING
 
 from xroad_lite.errors import RegistryError, XRoadError
 from xroad_lite.registry.folder import TIMESTAMP, RegistryFolder
+from xroad_lite.registry.lines import History, Roots
 from xroad_lite.registry.metadata import (
     MAX_METADATA_BYTES,
     Head,
-    History,
-    Roots,
     archive_path,
     load_snapshot,
     metadata_path,

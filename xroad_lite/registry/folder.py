@@ -12,11 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from xroad_lite.errors import RegistryError
+from xroad_lite.registry.lines import History, Roots
 from xroad_lite.registry.metadata import (
     MAX_METADATA_BYTES,
     Head,
-    History,
-    Roots,
     archive_path,
     digest_of,
     load_snapshot,

@@ -28,7 +28,7 @@ from xroad_lite.messagelog import Store, entries
 from xroad_lite.messagelog.evidence.parts import Source
 from xroad_lite.policy import RECEIPT_TYPE, REQUEST
 from xroad_lite.registry import KnownSnapshots, RegistryFolder, Snapshot
-from xroad_lite.registry.metadata import History
+from xroad_lite.registry.lines import History
 from xroad_lite.replay.recorded import Recorded, recorded, source_of
 
 Trusted = Callable[[str, bytes], RegistryFolder]

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from xroad_lite import times
 from xroad_lite.registry import Snapshot
 from xroad_lite.registry.folder import TIMESTAMP
+from xroad_lite.registry.lines import Roots
 from xroad_lite.registry.metadata import (
     EXTENSION,
     INDEXES,
     Head,
     MetadataError,
-    Roots,
     archive_path,
     load_snapshot,
     metadata_path,
