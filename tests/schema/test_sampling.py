@@ -65,6 +65,7 @@ RULES: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("path", SCHEMAS)
 def test_bundled_schemas_have_examples_and_near_misses(path: str) -> None:
     """Every bundled schema gives valid bodies, and bodies that each break one rule."""

@@ -95,6 +95,7 @@ def test_a_pupil_becomes_the_child_of_a_household() -> None:
     }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("source", OWN)
 def test_what_is_exact_comes_back(source: str) -> None:
     """From each example to every other domain and back: exact fields are what they were."""
