@@ -11,11 +11,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from xroad_lite.errors import LogError, RequestError, XRoadError
+from xroad_lite.errors import RequestError, XRoadError
 from xroad_lite.exchange import Draft, Judgement
 from xroad_lite.exchange.calls import canonical
 from xroad_lite.identifiers import MessageType
@@ -25,6 +25,7 @@ from xroad_lite.node.effects import Effects, Writer
 from xroad_lite.node.handling import Dispatcher
 from xroad_lite.node.left_out import Published
 from xroad_lite.node.message import Message
+from xroad_lite.node.orders import Order, Taker, end, outcome, settle
 from xroad_lite.node.receiving import Receiver
 from xroad_lite.node.terms import Terms
 from xroad_lite.policy import REQUEST
@@ -35,43 +36,11 @@ _GROUP = 256
 """How many orders share a transaction; all wait for the last."""
 
 
-@dataclass(slots=True)
-class _Order:
-    """What is to be done, by the node's thread, inside a transaction."""
-
-    work: Callable[[float], Any]
-    durable: bool
-    future: Future[Any]
-    awaited: bool = True
-    """Whether the future is done with the order; else only when the order fails."""
-
-    def begins(self) -> bool:
-        """Whether it is still wanted."""
-        if self.awaited or self.future.cancelled():
-            return self.future.set_running_or_notify_cancel()
-        return True
-
-    def done(self, result: Any, failure: BaseException | None) -> None:
-        """Tell who waits what came of it."""
-        if failure is not None:
-            _fail(self.future, failure)
-        elif self.awaited:
-            self.future.set_result(result)
-
-
-@dataclass(slots=True)
-class _Taker:
-    """Somebody who waits for messages of a type."""
-
-    limit: int
-    lease: float
-    waits: bool
-    """Whether nothing is no answer."""
-    future: Future[list[Message]] = field(default_factory=Future)
-
-
 class Desk:
-    """``node.desk``. All methods may be called from any thread but from inside a handler."""
+    """``node.desk``. All methods may be called from any thread.
+
+    In a handler nobody does what is ordered before it ends: there ``Node.request`` asks.
+    """
 
     def __init__(
         self,
@@ -101,8 +70,8 @@ class Desk:
         self._rests = rests
         self._withdraw = withdraw
         self._closed = False
-        self._orders: deque[_Order] = deque()
-        self._takers: dict[str, deque[_Taker]] = {}
+        self._orders: deque[Order] = deque()
+        self._takers: dict[str, deque[Taker]] = {}
         self._held: dict[str, set[str]] = {}
         """By type those who hold it."""
         self._holding = threading.Lock()
@@ -162,7 +131,7 @@ class Desk:
             self._asked[message_id] = answer
             heapq.heappush(self._ends, (now + timeout, message_id))
 
-        self._order(_Order(work, True, answer, awaited=False))
+        self._order(Order(work, True, answer, awaited=False))
         return answer
 
     def hold(self, type: str, *, reads: str | None = None, holder: str = "") -> None:
@@ -204,12 +173,12 @@ class Desk:
         its ``attempt`` one higher. No two of one source and subject are out at the same time.
         Cancel the future to wait no more.
         """
-        taker = _Taker(limit, lease, wait)
+        taker = Taker(limit, lease, wait)
 
         def work(_: float) -> None:
             self._takers.setdefault(type, deque()).append(taker)
 
-        self._order(_Order(work, False, taker.future, awaited=False))
+        self._order(Order(work, False, taker.future, awaited=False))
         return taker.future
 
     def finish(self, entry: int, answer: Any = None, *, type: str | None = None) -> Future[None]:
@@ -273,10 +242,10 @@ class Desk:
 
     def _soon(self, work: Callable[[float], T], durable: bool = True) -> Future[T]:
         future: Future[T] = Future()
-        self._order(_Order(work, durable, future))
+        self._order(Order(work, durable, future))
         return future
 
-    def _order(self, order: _Order) -> None:
+    def _order(self, order: Order) -> None:
         self._orders.append(order)
         if self._closed:
             self.close()
@@ -301,16 +270,16 @@ class Desk:
         waiting = [one.future for one in self._orders]
         waiting += [one.future for takers in self._takers.values() for one in takers]
         for future in (*waiting, *self._asked.values()):
-            _fail(future, ended)
+            end(future, ended)
         self._orders.clear()
         self._takers.clear()
         self._asked.clear()
 
-    def _do(self, orders: list[_Order], now: float) -> None:
+    def _do(self, orders: list[Order], now: float) -> None:
         self._finished.clear()
         try:
             with self._store.transaction(durable=any(one.durable for one in orders)):
-                outcomes = [(one, *_outcome(one.work, now)) for one in orders]
+                outcomes = [(one, *outcome(one.work, now)) for one in orders]
                 if self._finished:
                     self._dispatcher.inbox.done(*self._finished)
         except BaseException as error:
@@ -325,12 +294,12 @@ class Desk:
         for message_id, index in answered:
             if message_id in self._asked:
                 self._terms.asked(message_id)
-                _settle(self._asked.pop(message_id), partial(self._answer, index, now))
+                settle(self._asked.pop(message_id), partial(self._answer, index, now))
         while self._ends and self._ends[0][0] < now:
             _, message_id = heapq.heappop(self._ends)
             if message_id in self._asked:
                 self._terms.asked(message_id)
-                _settle(self._asked.pop(message_id), partial(_late, message_id))
+                settle(self._asked.pop(message_id), partial(_late, message_id))
         return bool(answered)
 
     def _answer(self, index: int, now: float) -> Message:
@@ -352,7 +321,7 @@ class Desk:
                     one.future.set_result([])
         return gave
 
-    def _give(self, type_: str, takers: deque[_Taker], now: float) -> bool:
+    def _give(self, type_: str, takers: deque[Taker], now: float) -> bool:
         """Lend what is due, to one taker after the other."""
         wanted = min(_GROUP, sum(one.limit for one in takers))
         due = _first_of_each_order(self._dispatcher.inbox.due(now, wanted, (type_,)))
@@ -360,7 +329,7 @@ class Desk:
             return False
         with self._store.transaction(durable=False):
             due = [row for row in due if not self._dispatcher.expired(row, now)]
-            given: list[tuple[_Taker, list[Incoming]]] = []
+            given: list[tuple[Taker, list[Incoming]]] = []
             while due and takers:
                 taker = takers.popleft()
                 if taker.future.set_running_or_notify_cancel():
@@ -386,30 +355,6 @@ class Desk:
                 hint="take it again",
             )
         return row
-
-
-def _outcome(work: Callable[[float], Any], now: float) -> tuple[Any, BaseException | None]:
-    """Whatever an order raises is its caller's; what the store raises is everybody's."""
-    try:
-        return work(now), None
-    except LogError:
-        raise
-    except Exception as error:  # noqa: BLE001  its caller gets it from the future
-        return None, error
-
-
-def _settle(future: Future[T], read: Callable[[], T]) -> None:
-    """Give a future its result or error, unless nobody waits for it any more."""
-    if future.set_running_or_notify_cancel():
-        try:
-            future.set_result(read())
-        except XRoadError as error:
-            future.set_exception(error)
-
-
-def _fail(future: Future[Any], error: BaseException) -> None:
-    if future.running() or future.set_running_or_notify_cancel():
-        future.set_exception(error)
 
 
 def _late(message_id: str) -> Message:
