@@ -37,6 +37,7 @@ def commands(broker: Broker, tmp_path_factory, program):
         assert done.stdout, done.stderr
         return json.loads(done.stdout), done.returncode
 
+    broker.forget_users()
     run.url = broker.add_host(host)
     run.instance = instance
     run.bindings = lambda: broker.ctl("list_bindings", "-p", host)

@@ -154,6 +154,13 @@ class Broker:
             raise BrokerError(f"{expression}: {done.stdout}{done.stderr}")
         return done.stdout[len("{ok, ") : -1]
 
+    def forget_users(self) -> None:
+        """Take away all users but the administrator: they are the whole broker's."""
+        users = "[U || R <- rabbit_auth_backend_internal:list_users(), {user, U} <- R]"
+        keep = 'U =/= <<"guest">>'
+        away = f'rabbit_auth_backend_internal:delete_user(U, <<"tests">>) || U <- {users}, {keep}'
+        self.evaluate(f"[{away}]")
+
     def add_host(self, name: str) -> str:
         """Make a virtual host, so that tests share a broker and no queue; gives its address."""
         made = f'rabbit_vhost:add(<<"{name}">>, <<"tests">>)'
