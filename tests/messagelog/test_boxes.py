@@ -172,6 +172,18 @@ def test_what_was_accepted_is_known_in_whatever_order_ids_come(store, inbox):
     assert len(known) > 50
 
 
+def test_memory_holds_the_ids_of_the_open_transaction_alone(store, inbox):
+    """However many came before: the table has them."""
+    for number in range(50):
+        inbox.accept(number, "health.birth", A, f"id-{number:03}", "seal", NOW)
+    assert len(inbox._accepting) == 1
+    with store.transaction():
+        for number in range(50, 60):
+            inbox.accept(number, "health.birth", A, f"id-{number:03}", "seal", NOW)
+        assert len(inbox._accepting) == 10
+    assert inbox.accepted("health.birth", A, "id-007") == "seal"
+
+
 def test_the_undecided_keep_their_order(inbox):
     """What came later of the same source waits, what came from others does not."""
     content = (b"seal", b"salt", b"body")

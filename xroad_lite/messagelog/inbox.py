@@ -83,8 +83,7 @@ class Inbox:
         if message_id > self._newest_of(subscription, source):
             return None
         key = (subscription, source, message_id)
-        if self._accepting and not self._store.waits("xl_accepted"):
-            self._accepting.clear()  # by now they are in the table, or rolled back
+        self._settle()
         if key in self._accepting:
             return self._accepting[key]
         rows = self._store.peek(
@@ -106,10 +105,16 @@ class Inbox:
         """Remember the id, so that it is accepted once."""
         with self._store.transaction():
             key = (subscription, source, message_id)
+            self._settle()
             self._store.insert("xl_accepted", *key, identity, index, at)
             self._accepting[key] = identity
             newest = self._newest_of(subscription, source)
             self._newest[(subscription, source)] = max(newest, message_id)
+
+    def _settle(self) -> None:
+        """Forget whose rows wait no more: by now they are in the table, or rolled back."""
+        if self._accepting and not self._store.waits("xl_accepted"):
+            self._accepting.clear()
 
     def forget_accepted(self, before: float) -> None:
         """Drop ids so old that check 5 refuses their messages by age."""
