@@ -53,6 +53,7 @@ def token(tmp_path_factory):
     configuration.write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
     before = os.environ.get("SOFTHSM2_CONF")
     os.environ["SOFTHSM2_CONF"] = str(configuration)
+    begin_anew()  # the library of this process may know another token of this name
     make = "softhsm2-util --init-token --free --label births --so-pin 1234 --pin"
     subprocess.run([*make.split(), PIN.decode()], check=True, capture_output=True)
     yield f"pkcs11:token=births;object={{}}?module-path={MODULE}"
@@ -60,6 +61,14 @@ def token(tmp_path_factory):
         del os.environ["SOFTHSM2_CONF"]
     else:
         os.environ["SOFTHSM2_CONF"] = before
+
+
+def begin_anew():
+    """The library forgets its tokens and who is logged in; it reads its configuration again."""
+    import pkcs11
+
+    gc.collect()  # sessions of earlier tests are closed now, not when their numbers are others'
+    pkcs11.lib(MODULE).finalize()
 
 
 def refused(call, *given, **named):
@@ -94,8 +103,6 @@ def test_a_key_is_made_in_the_token_and_signs_there(algorithm, token, authority,
 
 def test_what_cannot_be_opened_is_said(token, authority, tmp_path):
     """No PIN, a wrong one, no token, no key, no library; and never the PIN itself."""
-    import pkcs11
-
     uri = token.format("known")
     new_key(uri, passphrase=PIN)
     for given, code in (
@@ -106,8 +113,7 @@ def test_what_cannot_be_opened_is_said(token, authority, tmp_path):
         ({"uri": uri.replace(MODULE, "/none.so"), "passphrase": PIN}, "keys.token"),
         ({"uri": uri.replace(MODULE, "/bin/true"), "passphrase": PIN}, "keys.token"),
     ):
-        gc.collect()  # sessions of earlier tests are closed now, not when their numbers are others'
-        pkcs11.lib(MODULE).finalize()  # else this process is still logged in
+        begin_anew()  # else this process is still logged in
         found, text = refused(open_key, **given)
         assert found == code, text
         assert "4321" not in text
