@@ -6,6 +6,7 @@ under a first line that says of what; a file about anything else is not believed
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,9 @@ Stamped = Sequence[int]
 _FEW = 2 * PART
 """Entries for which processes of their own would cost more than they give."""
 
+_COLLECTED_AFTER = 100_000
+"""New objects between two searches for garbage: reading leaves none that needs a search."""
+
 _source: Source | None = None
 
 
@@ -41,6 +45,7 @@ def read_parts(
     source = evidence.source
     ranges = source.ranges()
     with ExitStack() as open_:
+        open_.enter_context(_seldom_collecting())
         known, add = open_.enter_context(_kept(resume, _fingerprint(identity, ranges, stamped)))
         todo = [one for one in ranges if one not in known]
         read = open_.enter_context(_reader(evidence.path, source, processes, len(todo), stamped))
@@ -58,6 +63,16 @@ def read_parts(
 def default_processes() -> int:
     """As many as this process may use processors."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECTED_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager
@@ -81,6 +96,7 @@ def _reader(
 
 def _open(path: Path) -> None:
     global _source
+    gc.set_threshold(_COLLECTED_AFTER)
     evidence = open_evidence(path)
     assert isinstance(evidence, Log | Bundle)
     _source = evidence.source
