@@ -34,7 +34,8 @@ def decide(snapshot: Snapshot, agreement_iri: str, movement: Movement) -> Agreem
     what the agreement says.
     """
     operation, sender, recipient, type_, purpose, at, sealed, call = movement
-    key = (agreement_iri, operation, sender, recipient, type_, purpose)
+    service = None if call is None else call.service
+    key = (agreement_iri, operation, sender, recipient, type_, purpose, service)
     decided = _ALLOWED.setdefault(snapshot, {})
     allowed = decided.get(key)
     if allowed is None:
@@ -69,7 +70,9 @@ def _decide_what_lasts(case: Case) -> _Allowed:
     assert isinstance(force, Force)
     asked = case.movement.operation == rules.REQUEST
     party = case.snapshot.party(case.provider) if asked else None
-    return _Allowed(case.agreement, force, bool(party and party.maintenance(case.movement.type)))
+    type_, call = case.movement.type, case.movement.call
+    planned = party.maintenance(type_, call.service if call else None) if party else ()
+    return _Allowed(case.agreement, force, bool(planned))
 
 
 class Step(NamedTuple):
