@@ -102,6 +102,7 @@ def test_garbage_in_the_queue_stops_nobody(broker, running):
     url = running.world.health.settings.transport
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
+    channel.confirm_delivery()  # so all of it is in the queue before what is behind it
     for number in range(2500):
         headers = {
             "seal": draw.randbytes(draw.randrange(100)),
