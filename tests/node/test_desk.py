@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from xroad_lite.errors import RefusedError, RejectedError, RequestError, XRoadError
+from xroad_lite.errors import LogError, RefusedError, RejectedError, RequestError, XRoadError
 from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.node import Message
 from xroad_lite.testing import BIRTH, CIVIL, TwoAgencies
@@ -155,6 +155,37 @@ def test_a_wrong_answer_leaves_the_question_open(two: TwoAgencies) -> None:
     with pytest.raises(RequestError) as refused:
         answer.result(timeout=0)
     assert refused.value.answer == error
+
+
+def test_what_fails_at_its_commit_is_over(two: TwoAgencies, monkeypatch: Any) -> None:
+    """Who asked and who takes are told of the disk, once; neither ends the node later."""
+    two.civil.desk.hold("health.birth")
+    store = two.civil.store
+    command = type(store)._command
+
+    def full(self: Any, sql: str) -> None:
+        if self is store and sql == "COMMIT":
+            raise LogError("log.store", "the disk is full")
+        command(self, sql)
+
+    asked = two.civil.desk.publish("health.birth", BIRTH)
+    taken = two.civil.desk.take("health.birth")
+    with monkeypatch.context() as failing:
+        failing.setattr(type(store), "_command", full)
+        with pytest.raises(LogError):
+            two.civil.desk.pump(two.civil.now())
+    question = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=5)
+    store = two.health.store
+    with monkeypatch.context() as failing:
+        failing.setattr(type(store), "_command", full)
+        with pytest.raises(LogError):
+            two.health.desk.pump(two.health.now())
+    for one in (taken, question):
+        assert isinstance(one.exception(timeout=0), LogError)
+    assert asked.exception(timeout=0) is not None
+    two.clock.turn(6)
+    publish(two, "s-1")
+    assert len(take(two)) == 1
 
 
 def test_a_question_ends(two: TwoAgencies) -> None:

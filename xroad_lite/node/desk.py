@@ -25,7 +25,7 @@ from xroad_lite.node.effects import Effects, Writer
 from xroad_lite.node.handling import Dispatcher
 from xroad_lite.node.left_out import Published
 from xroad_lite.node.message import Message
-from xroad_lite.node.orders import Order, Taker, end, outcome, settle
+from xroad_lite.node.orders import Order, Taker, end, is_wanted, outcome, settle
 from xroad_lite.node.receiving import Receiver
 from xroad_lite.node.terms import Terms
 from xroad_lite.policy import REQUEST
@@ -311,13 +311,13 @@ class Desk:
     def _give_out(self, now: float) -> bool:
         gave = False
         for type_, takers in self._takers.items():
-            while takers and takers[0].future.cancelled():
+            while takers and takers[0].future.done():
                 takers.popleft()
             if takers and not self._rests(now):
                 gave |= self._give(type_, takers, now)
             for one in [one for one in takers if not one.waits]:
                 takers.remove(one)
-                if one.future.set_running_or_notify_cancel():
+                if is_wanted(one.future):
                     one.future.set_result([])
         return gave
 
@@ -332,7 +332,7 @@ class Desk:
             given: list[tuple[Taker, list[Incoming]]] = []
             while due and takers:
                 taker = takers.popleft()
-                if taker.future.set_running_or_notify_cancel():
+                if is_wanted(taker.future):
                     given.append((taker, [self._again(row) for row in due[: taker.limit]]))
                     due = due[taker.limit :]
             ends = [(row, now + taker.lease) for taker, rows in given for row in rows]

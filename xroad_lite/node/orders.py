@@ -60,7 +60,7 @@ def outcome(work: Callable[[float], Any], now: float) -> tuple[Any, BaseExceptio
 
 def settle(future: Future[T], read: Callable[[], T]) -> None:
     """Give a future its result or error, unless nobody waits for it any more."""
-    if future.set_running_or_notify_cancel():
+    if is_wanted(future):
         try:
             future.set_result(read())
         except XRoadError as error:
@@ -69,5 +69,13 @@ def settle(future: Future[T], read: Callable[[], T]) -> None:
 
 def end(future: Future[Any], error: BaseException) -> None:
     """Give a future an error, unless nobody waits for it any more."""
-    if future.running() or future.set_running_or_notify_cancel():
+    if is_wanted(future):
         future.set_exception(error)
+
+
+def is_wanted(future: Future[Any]) -> bool:
+    """Whether somebody waits; nobody does where its order failed, as when the disk was full."""
+    if future.running():
+        return True
+    failed = future.done() and not future.cancelled()
+    return not failed and future.set_running_or_notify_cancel()
