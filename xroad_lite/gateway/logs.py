@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 import orjson
@@ -56,6 +57,7 @@ class _Gathered:
         self._file = file
         self._lines: deque[str] = deque()
         self._some = threading.Event()
+        self._writing = threading.Lock()
         atexit.register(self._write_out)
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
@@ -76,5 +78,6 @@ class _Gathered:
             self._write_out()
 
     def _write_out(self) -> None:
-        self._file.write("".join(self._lines.popleft() for _ in range(len(self._lines))))
-        self._file.flush()
+        with self._writing, suppress(OSError):  # who no longer reads the log stops no call
+            self._file.write("".join(self._lines.popleft() for _ in range(len(self._lines))))
+            self._file.flush()
