@@ -75,6 +75,15 @@ def test_a_slow_head_behind_a_request_does_not_end_its_answer() -> None:
     assert complaints == []
 
 
+def test_a_head_behind_a_request_has_no_longer_than_others() -> None:
+    """Also when its first bytes came with the request before."""
+    answer, complaints = said(slow, b"GET /a HTTP/1.1\r\n" + HEAD + b"GET /b HT")
+    first, second = answer.split(b"HTTP/1.1 ")[1:]
+    assert first.startswith(b"200 ")
+    assert second.startswith(b"408 ")
+    assert complaints == []
+
+
 def test_who_has_gone_is_answered_no_more() -> None:
     """Nothing is written to a connection that is closed: neither the first answer nor the next."""
     ended: list[str] = []

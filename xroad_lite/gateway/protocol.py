@@ -8,6 +8,7 @@ headers); this adds what it leaves open. Does not read bodies: ``bodies`` does.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import httptools
@@ -17,11 +18,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from xroad_lite.gateway.callers import CERTIFICATE
+from xroad_lite.gateway.deadlines import Deadline
 from xroad_lite.gateway.settings import Limits
 
 NAMES_AS_SENT = "xroad_lite.headers"
 """Where the scope's state has the headers with their names as they were written."""
-_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_VISIBLE = re.compile(rb"[!-~]*")
 _REASONS = {
     400: b"Bad Request",
     408: b"Request Timeout",
@@ -43,9 +46,8 @@ class BoundedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._timer: asyncio.TimerHandle | None = None
-        self._head = 0
-        """Bytes of the head that is being read, as far as they are whole headers."""
+        self._deadline = Deadline(self.loop, self._late)
+        """Until when the client has time for its next step; not set when it is our turn."""
         self._unended = 0
         """Bytes since anything but a head was read: llhttp keeps a header until it ends."""
         self._written: list[tuple[bytes, bytes]] = []
@@ -67,11 +69,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > self.limits.connections:
             self._refuse(503, b"too many connections")
             return
-        self._expect(self.limits.header_seconds)
+        self._deadline.set(self.limits.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
-        self._expect(None)
+        self._deadline.end()
         self._forsake()
         super().connection_lost(exc)
 
@@ -79,10 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Bytes of requests; whatever is behind what was refused is not read."""
         if self._is_over():
             return
-        if not self._reading and self._timer is None:
-            self._expect(self.limits.header_seconds)
         self._unended += len(data)
-        self._unset_keepalive_if_required()
         while data and not self._is_over():
             data = self._read(data)
         if self._unended > self.limits.headers:
@@ -115,29 +114,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(400, msg.encode("ascii", "replace"))
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """The first byte of a request; the first one's time began with the connection."""
         super().on_message_begin()
+        if self.cycle is not None and not self._reading:
+            self._deadline.set(self.limits.header_seconds)
         self._reading, self._trailing = True, False
-        self._head = 0
         self._written = []
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the request's target."""
-        super().on_url(url)
-        self._head += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, as it was written. A field behind the body is nobody's: RFC 9110, 6.5.1."""
-        if self._trailing:
-            return
-        self._head += len(name) + len(value) + 4
-        self._written.append((name, value))
-        super().on_header(name, value)
+        if not self._trailing:
+            self._written.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The request's head is here: from now on its body has its own time."""
         if self._is_over():
             return
+        self.headers += [(name.lower(), value) for name, value in self._written]
+        self.expect_100_continue = b"100-continue" in map(bytes.lower, self._all(b"expect"))
         problem = self._problem()
         if problem is not None:
             self._refuse(*problem)
@@ -148,7 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
         state[NAMES_AS_SENT] = self._written
         state[CERTIFICATE] = self._certificate
         self._unended = 0
-        self._expect(self.limits.body_seconds)
+        self._deadline.set(self.limits.body_seconds)
         super().on_headers_complete()
         self._trailing = True
 
@@ -164,7 +158,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._reading = False
         self._unended = 0
-        self._expect(None)
+        self._rest()
         if not self._is_over():
             super().on_message_complete()
 
@@ -174,7 +168,14 @@ class BoundedProtocol(HttpToolsProtocol):
             words, self._last_words = self._last_words, None
             self._reading = False
             self._refuse(*words)
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not self._reading:
+            self._rest()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -182,39 +183,42 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _problem(self) -> tuple[int, bytes] | None:
         """What two readers of one head could understand in two ways."""
-        if self._head > self.limits.headers:
+        names, values = [name for name, _ in self.headers], [value for _, value in self.headers]
+        lines, url, version = [self.url, *names, *values], self.url, self.parser.get_http_version()
+        if sum(map(len, lines)) + 4 * len(names) > self.limits.headers:
             return 431, b"the headers are too large"
-        if self.parser.get_http_version() not in ("1.0", "1.1"):
+        if version not in ("1.0", "1.1"):
             return 400, b"expected HTTP/1.1"
         if self.parser.get_method() == b"CONNECT":
             return 400, b"expected a method that asks for something here"
-        hosts = [value for name, value in self.headers if name == b"host"]
-        if self.parser.get_http_version() == "1.1" and len(hosts) != 1:
+        if version == "1.1" and names.count(b"host") != 1:
             return 400, b"expected one Host header"
-        if not self._is_path(hosts) or b"#" in self.url:
+        if not (url.startswith(b"/") or self._is_of_host()) or b"#" in url:
             return 400, b"expected a target that begins with a slash"
-        if any(byte <= 0x20 or byte >= 0x7F for byte in self.url):
+        if not _VISIBLE.fullmatch(url):
             return 400, b"the target has bytes that must be percent-encoded"
-        for name, value in self.headers:
-            if not name or not _TOKEN.issuperset(name):
-                return 400, b"a header's name has bytes that it cannot have"
-            if name == b"transfer-encoding" and value.lower() != b"chunked":
-                return 400, b"expected no transfer encoding but chunked"
+        if b"" in names or b"".join(names).translate(None, _TOKEN):
+            return 400, b"a header's name has bytes that it cannot have"
+        if any(value.lower() != b"chunked" for value in self._all(b"transfer-encoding")):
+            return 400, b"expected no transfer encoding but chunked"
         return None
 
-    def _is_path(self, hosts: list[bytes]) -> bool:
-        """Whether the target is a path, alone or behind the host that is asked (RFC 9112, 3.2)."""
-        here = (f"{self.scheme}://".encode() + host + b"/" for host in hosts if host)
-        return self.url.startswith((b"/", *here))
+    def _is_of_host(self) -> bool:
+        """Whether the target is a path behind the host that is asked (RFC 9112, 3.2)."""
+        here = f"{self.scheme}://".encode()
+        return self.url.startswith(tuple(here + one + b"/" for one in self._all(b"host") if one))
 
-    def _expect(self, seconds: float | None) -> None:
-        """So long the client has for its next step; None when it is our turn."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if seconds is None else self.loop.call_later(seconds, self._late)
+    def _all(self, name: bytes) -> list[bytes]:
+        return [value for one, value in self.headers if one == name]
+
+    def _rest(self) -> None:
+        """All that was asked is here: it is our turn, or the client's for its next request."""
+        if self._is_answering():
+            self._deadline.clear()
+        else:
+            self._deadline.set(self.limits.idle_seconds)
 
     def _late(self) -> None:
-        self._timer = None
         if self._reading:
             self._refuse(408, b"the request took too long")
         elif not self._is_answering():
@@ -233,7 +237,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
         Who asked before is answered first: what is said here would be taken for that answer.
         """
-        self._expect(None)
+        self._deadline.clear()
         if self._is_over():
             return
         own = self.cycle if self._reading and self._trailing else None

@@ -33,7 +33,6 @@ def server(application: Application, settings: GatewaySettings) -> uvicorn.Serve
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_keep_alive=round(settings.limits.idle_seconds) or 1,
         timeout_graceful_shutdown=_CLOSING_SECONDS,
         backlog=2048,
         ssl_context_factory=None if settings.tls is None else lambda *_: tls_context(settings),
