@@ -6,6 +6,7 @@ function over documents and one over attributes.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,6 +41,9 @@ HEALTH_MEMBER, CIVIL_MEMBER = "members/health.yaml", "members/civil.yaml"
 QUERY = {"codigoPersonal": "EX-1"}
 
 Edit = Callable[[dict[str, Any]], Any]
+
+_BEFORE: deque[Sealed] = deque(maxlen=6)
+"""What was judged of late, by whatever test."""
 
 
 @dataclass
@@ -212,12 +216,29 @@ def judged(
         trusted=trusted or {},
         takes_prefix=lambda _: prefixed,
     )
-    return receive(
+    content = (
         sealed.seal if seal is None else seal,
         sealed.salt if salt is None else salt,
         sealed.body if body is None else body,
-        node,
     )
+    found = receive(*content, node)
+    _BEFORE.append(sealed)
+    _assert_alone(found, replace(node))
+    return found
+
+
+def _assert_alone(found: Judgement, moment: Receiving) -> None:
+    """Whatever else is judged at the same moment, of one message they say the same."""
+    for other in _BEFORE:
+        receive(other.seal, other.salt, other.body, moment)
+    for _ in range(2):
+        again = receive(found.token, found.salt, found.body, moment)
+        assert again.verdict == found.verdict
+        assert again.operation == found.operation
+        assert (again.known, again.sender_snapshot) == (found.known, found.sender_snapshot)
+        assert (again.agreed, again.agreement) == (found.agreed, found.agreement)
+        assert (again.schema, again.value) == (found.schema, found.value)
+        assert (again.subject, again.reading) == (found.subject, found.reading)
 
 
 def assert_accepted(found: Judgement) -> None:

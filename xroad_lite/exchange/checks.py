@@ -30,11 +30,17 @@ from xroad_lite.errors import (
     XRoadError,
 )
 from xroad_lite.exchange.calls import check_call, sealed_call
-from xroad_lite.exchange.compiled import check_valid, compiled_schema, compiled_translator
+from xroad_lite.exchange.compiled import (
+    Wording,
+    check_valid,
+    compiled_schema,
+    compiled_translator,
+    wording,
+)
 from xroad_lite.exchange.confidential import opened_body
 from xroad_lite.exchange.identity import standing
-from xroad_lite.exchange.judgement import Awaited, Judgement, OpenRequest
-from xroad_lite.exchange.persons import check_pseudonyms, named_persons, subject_of
+from xroad_lite.exchange.judgement import Awaited, Course, Judgement, OpenRequest
+from xroad_lite.exchange.persons import check_pseudonyms, subject_of
 from xroad_lite.exchange.registries import (
     UndecidedError,
     asked,
@@ -68,8 +74,8 @@ def _check_form(found: Judgement) -> None:
     if len(salt) != SALT_BYTES:
         raise SealError("envelope.salt", f"got a salt of {len(salt)} bytes: expected {SALT_BYTES}")
     found.opened = parse_seal(token)
-    request = found.opened.attributes.inreplyto is not None
-    if request != (found.opened.attributes.requesthash is not None):
+    attributes = found.attributes = found.opened.attributes
+    if (attributes.inreplyto is None) is not (attributes.requesthash is None):
         raise SealError("envelope.attribute", "inreplyto and requesthash go together")
 
 
@@ -83,13 +89,15 @@ def _check_form(found: Judgement) -> None:
 
 
 def _check_identity(found: Judgement) -> None:
-    node, opened = found.node, found.opened
+    node, opened, alike = found.node, found.opened, found.alike
     assert opened is not None
-    assert found.sender_snapshot is not None
-    assert found.known is not None
-    for snapshot in {found.sender_snapshot: None, found.known.current: None}:
+    assert alike is not None
+    if alike.stands:
+        return
+    for snapshot in {alike.snapshot: None, alike.known.current: None}:
         stands = standing(snapshot, found.attributes.source, opened.chain, opened.issued_at)
         stands.check_revoked(node.now, node.proved_at)
+    alike.stands = True
 
 
 # 4. signature
@@ -106,9 +114,9 @@ def check_signature(found: Judgement) -> None:
 
 
 def _check_freshness(found: Judgement) -> None:
-    node = found.node
+    node, alike = found.node, found.alike
     assert found.opened is not None
-    assert found.sender_snapshot is not None
+    assert alike is not None
     attributes, instance = found.attributes, node.known.current.instance
     sealed_at, skew = found.opened.issued_at, times.duration(instance.clock_skew)
     if max(sealed_at, times.to_unix(attributes.time)) > node.now + skew:
@@ -120,12 +128,9 @@ def _check_freshness(found: Judgement) -> None:
             hint="set the clocks of both machines by NTP",
         )
     _check_recipient(found)
-    ends = sealed_at + times.duration(instance.max_age)
-    if node.now <= ends:  # beyond it ids are forgotten, so age decides, in a replay too
+    if node.now <= alike.remembered_until:  # beyond it age decides, in a replay too
         _check_first_time(found)
-    agreement = found.sender_snapshot.agreement(attributes.agreement)
-    if agreement is not None and agreement.max_age is not None:
-        ends = min(ends, sealed_at + times.duration(agreement.max_age))
+    ends = alike.good_until
     if attributes.expirytime is not None:
         ends = min(ends, times.to_unix(attributes.expirytime))
     if node.now > ends:
@@ -143,11 +148,8 @@ def _check_freshness(found: Judgement) -> None:
 
 
 def _check_recipient(found: Judgement) -> None:
-    node = found.node
-    assert found.sender_snapshot is not None
-    recipient = found.attributes.recipient
-    agreement = found.sender_snapshot.agreement(found.attributes.agreement)
-    if recipient is None and (agreement is None or not agreement.open):
+    node, recipient = found.node, found.attributes.recipient
+    if recipient is None and (found.agreed is None or not found.agreed.open):
         raise RefusedError(
             5,
             "freshness.no_recipient",
@@ -219,15 +221,27 @@ def _check_receipt(found: Judgement) -> None:
 
 
 def _check_policy(found: Judgement) -> None:
-    node = found.node
+    alike, answered = found.alike, found.request or found.awaited
+    assert alike is not None
+    if answered is not None:
+        _check_same_agreement(found, answered)
+    course = _decided(found) if found.awaited is not None else None
+    if course is None:
+        way = found.operation, found.request.type if found.request is not None else None
+        course = alike.courses.get(way)
+        if course is None:
+            course = alike.courses[way] = _decided(found)
+    found.course, found.agreement = course, course.agreement
+
+
+def _decided(found: Judgement) -> Course:
+    """What all that are like this one, and answer what it answers, are decided by."""
+    node, attributes = found.node, found.attributes
     assert found.opened is not None
-    assert found.sender_snapshot is not None
-    attributes = found.attributes
     sealed_at, now = float(found.opened.issued_at), node.now
     if found.request is not None:
         _check_answer(found, found.request)
     if found.awaited is not None:
-        _check_same_agreement(found, found.awaited)
         sealed_at = now = found.awaited.sealed  # a receipt is due for what was sealed in time
     call = sealed_call(attributes)
     for snapshot, at in asked(found, sealed_at, now):
@@ -249,7 +263,7 @@ def _check_policy(found: Judgement) -> None:
                 f"the seal names the projection {attributes.projection}: the agreement's "
                 f"allowed fields are {expected}",
             )
-        found.agreement = agreement
+    return Course(agreement)
 
 
 def _check_same_agreement(found: Judgement, sent: OpenRequest | Awaited) -> None:
@@ -264,7 +278,6 @@ def _check_same_agreement(found: Judgement, sent: OpenRequest | Awaited) -> None
 
 
 def _check_answer(found: Judgement, request: OpenRequest) -> None:
-    _check_same_agreement(found, request)
     answer = found.attributes
     assert found.known is not None
     party = found.known.current.party(answer.source)
@@ -278,11 +291,18 @@ def _check_answer(found: Judgement, request: OpenRequest) -> None:
 
 
 def _operation(found: Judgement) -> str:
-    node = found.node
     if found.awaited is not None:
         return policy.RECEIPT
     if found.request is not None:
         return policy.REPLY
+    assert found.alike is not None
+    if found.alike.operation is None:
+        found.alike.operation = _asked_or_told(found)
+    return found.alike.operation
+
+
+def _asked_or_told(found: Judgement) -> str:
+    node = found.node
     party = node.known.current.party(node.me)
     agreement = node.known.current.agreement(found.attributes.agreement)
     asked = party is not None and party.service(found.attributes.type) is not None
@@ -309,28 +329,12 @@ def _check_digest(found: Judgement) -> None:
 
 
 def _check_schema(found: Judgement) -> None:
-    assert found.sender_snapshot is not None
     assert found.agreement is not None
-    attributes = found.attributes
-    snapshot = home(found)
-    version = snapshot.schema(attributes.dataschema)
-    if version is None:
-        raise SchemaError(
-            "schema.unknown", f"the snapshot {snapshot.name} has no schema {attributes.dataschema}"
-        )
-    if version.type != attributes.type:
-        raise SchemaError(
-            "schema.other_type", f"{version.iri} is of {version.type}, not of {attributes.type}"
-        )
-    if version.status not in ("active", "deprecated"):
-        raise SchemaError("schema.status", f"{version.iri} is {version.status}")
-    compiled = compiled_schema(snapshot, version)
-    if attributes.datacontenttype != compiled.content_type:
-        raise SchemaError(
-            "schema.content_type",
-            f"got {attributes.datacontenttype}: {version.iri} is {compiled.content_type}",
-        )
     assert found.plain is not None
+    attributes, course = found.attributes, found.course or Course(found.agreement)
+    if course.wording is None:
+        course.wording = _wording(found)
+    version, compiled, persons = course.wording
     if found.plain.startswith(MARK):
         asked = found.node.takes_prefix(attributes.type)
         value = decode_marked(compiled, version, found.plain, asked=asked)
@@ -343,10 +347,32 @@ def _check_schema(found: Judgement) -> None:
         raise PolicyError(
             "policy.field_not_allowed", "the body has fields that the agreement does not allow"
         )
-    marked = named_persons(snapshot, version)
-    check_pseudonyms(found, marked)
+    check_pseudonyms(found, persons)
     found.schema, found.value = version, value
-    found.subject = subject_of(found, marked)
+    found.subject = subject_of(found, persons)
+
+
+def _wording(found: Judgement) -> Wording:
+    """The schema that a message names, if bodies of its type may be written in it."""
+    attributes, snapshot = found.attributes, home(found)
+    version = snapshot.schema(attributes.dataschema)
+    if version is None:
+        raise SchemaError(
+            "schema.unknown", f"the snapshot {snapshot.name} has no schema {attributes.dataschema}"
+        )
+    if version.type != attributes.type:
+        raise SchemaError(
+            "schema.other_type", f"{version.iri} is of {version.type}, not of {attributes.type}"
+        )
+    if version.status not in ("active", "deprecated"):
+        raise SchemaError("schema.status", f"{version.iri} is {version.status}")
+    ready = wording(snapshot, version)
+    if attributes.datacontenttype != ready.compiled.content_type:
+        raise SchemaError(
+            "schema.content_type",
+            f"got {attributes.datacontenttype}: {version.iri} is {ready.compiled.content_type}",
+        )
+    return ready
 
 
 # 9. meaning

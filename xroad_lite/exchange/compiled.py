@@ -1,4 +1,4 @@
-"""Schemas compiled once per snapshot, translators once per vocabulary; chooses none of them.
+"""Schemas made ready once per snapshot, translators once per vocabulary; chooses none of them.
 
 Snapshots with the same vocabularies share what was compiled by these: most new ones change others.
 """
@@ -6,16 +6,26 @@ Snapshots with the same vocabularies share what was compiled by these: most new 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from xroad_lite.errors import SchemaError, SemanticsError
 from xroad_lite.registry import SchemaVersion, Snapshot
 from xroad_lite.schema import CompiledSchema, compile_schema
+from xroad_lite.schema.persons import Persons, persons
 from xroad_lite.semantics import Translator, Vocabulary, load_vocabulary, translator
 from xroad_lite.semantics.vocabulary import digest_of
 
-_SCHEMAS: WeakKeyDictionary[Snapshot, dict[str, CompiledSchema]] = WeakKeyDictionary()
+
+class Wording(NamedTuple):
+    """A schema version made ready to read and write bodies, and whom its messages name."""
+
+    version: SchemaVersion
+    compiled: CompiledSchema
+    persons: Persons
+
+
+_WORDINGS: WeakKeyDictionary[Snapshot, dict[str, Wording]] = WeakKeyDictionary()
 _WORDS: WeakKeyDictionary[Snapshot, _Words] = WeakKeyDictionary()
 _BY_DIGEST: WeakValueDictionary[str, _Words] = WeakValueDictionary()
 
@@ -43,14 +53,23 @@ def _words(snapshot: Snapshot, load: Callable[[], Vocabulary] | None = None) -> 
     return found
 
 
+def wording(snapshot: Snapshot, version: SchemaVersion) -> Wording:
+    """A schema version made ready; references resolve inside its snapshot."""
+    ready = _WORDINGS.setdefault(snapshot, {})
+    found = ready.get(version.iri)
+    if found is None:
+        resources = snapshot.schema_resources(version.kind)
+        found = ready[version.iri] = Wording(
+            version,
+            compile_schema(version.document, version.kind, resources=resources),
+            persons(version.document, version.kind, resources),
+        )
+    return found
+
+
 def compiled_schema(snapshot: Snapshot, version: SchemaVersion) -> CompiledSchema:
     """The compiled form of a schema version; references resolve inside its snapshot."""
-    compiled = _SCHEMAS.setdefault(snapshot, {})
-    if version.iri not in compiled:
-        compiled[version.iri] = compile_schema(
-            version.document, version.kind, resources=snapshot.schema_resources(version.kind)
-        )
-    return compiled[version.iri]
+    return wording(snapshot, version).compiled
 
 
 def compiled_translator(

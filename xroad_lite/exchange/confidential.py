@@ -57,7 +57,9 @@ def opened_body(found: Judgement) -> bytes:
     ``EncryptionError`` where the one is not as the other says, or it does not open. With the code
     ``encryption.no_key`` the fault is this node's: a key that is listed for it is not at hand.
     """
-    attributes, agreement = found.attributes, _as_sealed(found)
+    attributes, agreement = found.attributes, found.agreed
+    if agreement is None:
+        raise PolicyError("policy.no_agreement", f"no agreement {attributes.agreement}")
     if agreement.confidential is not (attributes.datacommit is not None):
         name = f"agreement {agreement.agreement}/{agreement.version}"
         if agreement.confidential:
@@ -84,15 +86,6 @@ def opened_body(found: Judgement) -> bytes:
                 f"it is encrypted to a key that the registry does not list: {error.message}",
             ) from None
         raise
-
-
-def _as_sealed(found: Judgement) -> Agreement:
-    """The agreement as its sender knew it when it sealed: that decides how a body travels."""
-    snapshot = found.sender_snapshot
-    agreement = snapshot.agreement(found.attributes.agreement) if snapshot else None
-    if agreement is None:
-        raise PolicyError("policy.no_agreement", f"no agreement {found.attributes.agreement}")
-    return agreement
 
 
 def _listed(found: Judgement) -> bool:

@@ -51,11 +51,13 @@ def read_again(
     as_then = replace(node, reads=lambda *_: reads, takes_prefix=lambda _: True)
     found = Judgement(token, salt, body, as_then)
     found.opened = parse_seal(token)
+    found.attributes = found.opened.attributes
     found.known = known_of(node, found.attributes.source)
     if found.known is not None:
         found.sender_snapshot = found.known.get(found.attributes.registry)
     if found.sender_snapshot is not None:
-        found.agreement = found.sender_snapshot.agreement(found.attributes.agreement)
+        found.agreed = found.sender_snapshot.agreement(found.attributes.agreement)
+        found.agreement = found.agreed
         found.plain = opened_body(found)
     for check in CHECKS[_SIGNATURE + 4 :]:
         check(found)

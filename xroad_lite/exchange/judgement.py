@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from xroad_lite.encryption import Holder
 from xroad_lite.envelope import Attributes, Seal
+from xroad_lite.exchange.compiled import Wording
 from xroad_lite.registry import Agreement, KnownSnapshots, SchemaVersion, Snapshot
 from xroad_lite.semantics import Loss
 
@@ -119,6 +121,53 @@ NOBODY = Holder("")
 """Holds no keys."""
 
 
+@dataclass(slots=True)
+class Course:
+    """How messages are read that are alike, and answer requests of one type if they answer any."""
+
+    agreement: Agreement
+    wording: Wording | None = None
+
+
+@dataclass(slots=True)
+class Alike:
+    """What holds of all messages that are alike at one moment, found out from the first of them."""
+
+    known: KnownSnapshots
+    snapshot: Snapshot
+    """The sender's."""
+    agreed: Agreement | None
+    """The agreement as its sender knew it."""
+    remembered_until: float
+    good_until: float
+    """When they are as old as the instance, and the agreement too, lets them be; Unix seconds."""
+    stands: bool = False
+    """Whether their certificate may speak for their source."""
+    operation: str | None = None
+    """Of those that answer nothing."""
+    courses: dict[tuple[str, str | None], Course] = field(default_factory=dict)
+    """By operation, and by the type of the request that is answered."""
+
+
+LIKENESS = attrgetter(
+    "source",
+    "recipient",
+    "type",
+    "agreement",
+    "purpose",
+    "registry",
+    "dataschema",
+    "datacontenttype",
+    "projection",
+    "endpoint",
+)
+"""The attributes by which messages are alike; also their certificates, and when they were sealed.
+
+Checks 2, 3 and 6, and in part 5 and 8, ask nothing else of a message: so at one moment they say of
+all that are alike what they said of the first.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Receiving:
     """This node at one moment: who it is, what it knows, and in which terms it reads.
@@ -141,6 +190,8 @@ class Receiving:
     """Opens what was encrypted to this node, with its private keys."""
     proved_at: float | None = None
     """In an audit: when a time stamp proves that the seal existed, Unix seconds."""
+    alike: dict[object, Alike] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What passed at this moment; to be cleared where something is learned in the midst of it."""
 
 
 @dataclass(slots=True)
@@ -153,10 +204,16 @@ class Judgement:
     node: Receiving = field(repr=False)
     verdict: Verdict = field(init=False)
     opened: Seal | None = None
+    attributes: Attributes = field(init=False)
+    """The sealed ones; only once the form has passed."""
+    alike: Alike | None = field(default=None, repr=False)
     proven: bool = False
     """Whether the signature holds: only then is anything in the seal worth keeping."""
     operation: str = ""
     agreement: Agreement | None = None
+    agreed: Agreement | None = None
+    """The agreement as its sender knew it when it sealed: that decides how a body travels."""
+    course: Course | None = field(default=None, repr=False)
     request: OpenRequest | None = None
     awaited: Awaited | None = None
     """What a receipt is for."""
@@ -179,9 +236,3 @@ class Judgement:
     """The snapshot that must be fetched, of the sender's registry, before this can be judged."""
     behind: bool = False
     """Whether this instance's own registry must be looked at anew before this can be judged."""
-
-    @property
-    def attributes(self) -> Attributes:
-        """The sealed attributes; only once the form has passed."""
-        assert self.opened is not None
-        return self.opened.attributes

@@ -14,10 +14,10 @@ from xroad_lite.encryption import Holder
 from xroad_lite.envelope import PROFILE, Sealed, check_sealable, seal_values
 from xroad_lite.errors import PolicyError, RefusedError, SchemaError, SealError
 from xroad_lite.exchange.calls import call_of, endpoint_text
-from xroad_lite.exchange.compiled import check_valid, compiled_schema
+from xroad_lite.exchange.compiled import check_valid, wording
 from xroad_lite.exchange.confidential import encrypted
 from xroad_lite.exchange.judgement import NOBODY
-from xroad_lite.exchange.persons import named_persons, with_pseudonyms
+from xroad_lite.exchange.persons import with_pseudonyms
 from xroad_lite.exchange.registries import is_common
 from xroad_lite.exchange.wire_prefix import wire_prefix
 from xroad_lite.identifiers import new_message_id
@@ -108,8 +108,7 @@ def prepare(
     if role is not None and now > role.expires + grace:
         raise RefusedError(2, "registry.role_expired", str(role))
     try:
-        version = _schema(draft, home)
-        compiled = compiled_schema(home, version)
+        version, compiled, named = wording(home, _schema(draft, home))
         check_valid(compiled, version, draft.body)
         whole = compiled.encode(draft.body)
     except SchemaError as error:
@@ -124,7 +123,7 @@ def prepare(
         "datacontenttype": compiled.content_type,
         "eventid": event_id if len(chosen) > 1 else None,
     }
-    said = named_persons(home, version) if draft.operation != policy.REPLY else Persons()
+    said = named if draft.operation != policy.REPLY else Persons()
     ready = []
     for number, (recipient, iri, purpose) in enumerate(chosen):
         agreement = snapshot.agreement(iri)

@@ -6,28 +6,15 @@ agreement's key. Does not hold keys: a ``Holder`` opens them.
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 from xroad_lite import policy
 from xroad_lite.encryption import Holder, is_pseudonym, pseudonym
 from xroad_lite.envelope.attributes import check_attribute
 from xroad_lite.errors import EncryptionError, KeysError, RefusedError, SchemaError, SealError
 from xroad_lite.exchange.judgement import Judgement
-from xroad_lite.registry import Agreement, SchemaVersion, Snapshot
-from xroad_lite.schema.persons import Persons, persons
+from xroad_lite.registry import Agreement
+from xroad_lite.schema.persons import Persons
 
 _CODE = "schema.personal_attribute"
-_PERSONS: WeakKeyDictionary[Snapshot, dict[str, Persons]] = WeakKeyDictionary()
-
-
-def named_persons(snapshot: Snapshot, version: SchemaVersion) -> Persons:
-    """Which attributes of a schema version's messages name a person; worked out once."""
-    known = _PERSONS.setdefault(snapshot, {})
-    found = known.get(version.iri)
-    if found is None:
-        resources = snapshot.schema_resources(version.kind)
-        found = known[version.iri] = persons(version.document, version.kind, resources)
-    return found
 
 
 def with_pseudonyms(
@@ -38,6 +25,8 @@ def with_pseudonyms(
     ``RefusedError`` of check 8 where one is personal and the agreement has no key for it;
     ``KeysError`` where this node has not the key at hand that opens it.
     """
+    if not marked.any:
+        return {}
     personal = {"subject": marked.subject, "userid": marked.userid}
     hidden = {name: value for name, value in values.items() if value and personal.get(name)}
     if not hidden:
@@ -96,9 +85,12 @@ def check_pseudonyms(found: Judgement, marked: Persons) -> None:
 
 def subject_of(found: Judgement, marked: Persons) -> str | None:
     """Whom a message is about: by name where its body has it and it is the sealed one's."""
-    sealed, name = found.attributes.subject, marked.subject_in(found.value)
+    sealed = found.attributes.subject
+    if sealed is None or not marked.subject:
+        return sealed
+    name = marked.subject_in(found.value)
     agreement, holder = found.agreement, found.node.holder
-    if sealed is None or name is None or not marked.subject or name == sealed:
+    if name is None or name == sealed:
         return sealed
     if agreement is None or agreement.pseudonym_key is None:
         return sealed

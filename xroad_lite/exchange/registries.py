@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from xroad_lite import policy, times
 from xroad_lite.errors import PolicyError, RegistryError, XRoadError
-from xroad_lite.exchange.judgement import Judgement, Receiving
+from xroad_lite.exchange.judgement import LIKENESS, Alike, Judgement, Receiving
 from xroad_lite.registry import Agreement, KnownSnapshots, Role, Snapshot
 from xroad_lite.registry.trusted import instance_of
 
@@ -28,9 +28,23 @@ class UndecidedError(XRoadError):
 
 def check_registry(found: Judgement) -> None:
     """Check 2: what the sender's registry says now, and said then, may be relied on."""
+    node, attributes, opened = found.node, found.attributes, found.opened
+    assert opened is not None
+    target = node.reads(attributes.type, attributes.inreplyto)
+    header = opened.signed.header
+    likeness = LIKENESS(attributes), header.chain, header.issued_at, target
+    alike = node.alike.get(likeness)
+    if alike is None:
+        alike = node.alike[likeness] = _relied_on(found, target)
+    found.alike, found.agreed = alike, alike.agreed
+    found.known, found.sender_snapshot = alike.known, alike.snapshot
+
+
+def _relied_on(found: Judgement, target: str | None) -> Alike:
+    """What is so of all that are like this one, of which ``target`` is read."""
     node = found.node
     own = node.known
-    _check_fresh(own, node, _read_in(found, own.current))
+    _check_fresh(own, node, _read_in(target, own.current))
     known = found.known = _of_sender(found)
     _check_fresh(known, node, known.current.role(found.attributes.type))
     name = found.attributes.registry
@@ -46,7 +60,12 @@ def check_registry(found: Judgement) -> None:
             "registry.unknown_snapshot", f"the snapshot {name} is not known here yet"
         )
     _check_newest_then(found, known, snapshot)
-    found.sender_snapshot = snapshot
+    assert found.opened is not None
+    agreed, sealed_at = snapshot.agreement(found.attributes.agreement), found.opened.issued_at
+    remembered_until = good_until = sealed_at + times.duration(own.current.instance.max_age)
+    if agreed is not None and agreed.max_age is not None:
+        good_until = min(good_until, sealed_at + times.duration(agreed.max_age))
+    return Alike(known, snapshot, agreed, remembered_until, good_until)
 
 
 def known_of(node: Receiving, subsystem: str) -> KnownSnapshots | None:
@@ -172,10 +191,8 @@ def _check_fresh(known: KnownSnapshots, node: Receiving, *roles: Role | None) ->
             raise UndecidedError("registry.role_expired", str(role))
 
 
-def _read_in(found: Judgement, snapshot: Snapshot) -> Role | None:
-    """The role that answers for the words in which this message is read."""
-    attributes = found.attributes
-    target = found.node.reads(attributes.type, attributes.inreplyto)
+def _read_in(target: str | None, snapshot: Snapshot) -> Role | None:
+    """The role that answers for the words in which a message is read."""
     return None if target is None else snapshot.role(".".join(target.split("/")[-3:-1]))
 
 

@@ -206,6 +206,7 @@ class Receiver:
         found = receive(seal, salt, body, node)
         undecided = found.verdict.outcome is Outcome.UNDECIDED
         if undecided and self._registry.learn(found, node.now):
+            node.alike.clear()
             found = receive(seal, salt, body, self.moment(node.now))
         return found
 
