@@ -70,18 +70,26 @@ def endpoint_text(agreement: Agreement, call: Call | None) -> str | None:
     rule = None if call is None else endpoint_of(agreement, call)
     if call is None or rule is None:
         return None
-    return f"{quote(call.service, safe='')} {rule.method} {rule.path}"
+    return _written(call.service, rule.method, rule.path)
+
+
+@lru_cache(maxsize=4096)
+def _written(service: str, method: str, path: str) -> str:
+    return f"{quote(service, safe='')} {method} {path}"
 
 
 def sealed_call(attributes: Attributes) -> Call | None:
     """The call that a seal names by its endpoint; ``PolicyError`` if one should and does not."""
-    if attributes.type != REST_REQUEST:
-        return None
-    parts = (attributes.endpoint or "").split(" ")
+    return None if attributes.type != REST_REQUEST else _read(attributes.endpoint or "")
+
+
+@lru_cache(maxsize=4096)
+def _read(endpoint: str) -> Call:
+    parts = endpoint.split(" ")
     if len(parts) != 3:
         raise PolicyError(
             "policy.endpoint",
-            f"the seal names the endpoint {attributes.endpoint!r}: expected SERVICE METHOD PATH",
+            f"the seal names the endpoint {endpoint!r}: expected SERVICE METHOD PATH",
         )
     return Call(unquote(parts[0]), parts[1], parts[2], by_rule=True)
 

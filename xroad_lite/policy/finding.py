@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from xroad_lite import strict_json
 from xroad_lite.errors import PolicyError
@@ -14,6 +15,12 @@ from xroad_lite.policy.deciding import decide
 from xroad_lite.policy.rules import REQUEST, Movement
 from xroad_lite.registry import Agreement, Snapshot
 from xroad_lite.registry.trusted import instance_of
+
+_REMEMBERED = 65_536
+
+_Asked = tuple[str, str, str | None, str]
+"""Operation, sender, recipient and type of a movement."""
+_NEAR: WeakKeyDictionary[Snapshot, dict[_Asked, list[tuple[str, Agreement]]]] = WeakKeyDictionary()
 
 
 class LeftOut(NamedTuple):
@@ -51,18 +58,15 @@ def find(
     allows it, or when agreements allow it for several purposes and none was named.
     """
     trusted = trusted or {}
-    operation, provider = movement.operation, movement.sender
-    if operation == REQUEST:
-        provider = movement.recipient or ""
+    operation, sender, _, type_, _, *moment = movement
     refusals: list[tuple[str | None, str, PolicyError]] = []
     found: dict[str | None, tuple[str | None, str, str]] = {}
-    agreements = snapshot.agreements_for(operation, provider, movement.type)
-    for agreement in _near(snapshot, agreements, movement):
-        iri = snapshot.agreement_iri(agreement)
+    for iri, agreement in _near(snapshot, movement):
         for recipient in _recipients(snapshot, agreement, movement, trusted):
             try:
                 chosen = purpose or _only_purpose(agreement)
-                decide_all(snapshot, iri, _with(movement, recipient, chosen), trusted)
+                one = Movement(operation, sender, recipient, type_, chosen, *moment)
+                decide_all(snapshot, iri, one, trusted)
             except PolicyError as error:
                 refusals.append((recipient, iri, error))
             else:
@@ -75,13 +79,13 @@ def find(
                         hint="say which with purpose=",
                     )
     if found:
-        return Found(list(found.values()), _left_out(refusals, found))
+        return Found(list(found.values()), _left_out(refusals, found) if refusals else ())
     if refusals:
         raise refusals[0][2]
     towards = f" to {movement.recipient}" if movement.recipient else ""
     raise PolicyError(
         "policy.no_agreement",
-        f"no agreement lets {movement.sender} {operation} {movement.type}{towards}",
+        f"no agreement lets {sender} {operation} {type_}{towards}",
         hint="ask the steward for an agreement, or check the message type",
     )
 
@@ -112,11 +116,26 @@ def decide_all(
     return agreement
 
 
-def _near(snapshot: Snapshot, agreements: list[Agreement], movement: Movement) -> list[Agreement]:
-    """Those that can allow it; of a provider with thousands of consumers not all need be asked."""
-    if movement.operation != REQUEST:
-        return agreements
-    stands_for, sender = snapshot.parties.stands_for, movement.sender
+def _near(snapshot: Snapshot, movement: Movement) -> list[tuple[str, Agreement]]:
+    """Those that can allow it, by their IRIs: a snapshot never changes its mind."""
+    near = _NEAR.setdefault(snapshot, {})
+    found = near.get(movement[:4])
+    if found is None:
+        if len(near) >= _REMEMBERED:
+            near.clear()
+        agreements = _for(snapshot, *movement[:4])
+        found = near[movement[:4]] = [(snapshot.agreement_iri(one), one) for one in agreements]
+    return found
+
+
+def _for(
+    snapshot: Snapshot, operation: str, sender: str, recipient: str | None, type_: str
+) -> list[Agreement]:
+    """Of a provider with thousands of consumers not all agreements need be asked."""
+    if operation != REQUEST:
+        return snapshot.agreements_for(operation, sender, type_)
+    agreements = snapshot.agreements_for(operation, recipient or "", type_)
+    stands_for = snapshot.parties.stands_for
     mine = [one for one in agreements if one.consumer and stands_for(one.consumer, sender)]
     return mine or agreements[:1]
 
@@ -156,10 +175,6 @@ def projection(agreement: Agreement, type_: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _digest(allowed: tuple[str, ...]) -> str:
     return base64url(hashlib.sha256(strict_json.canonical(sorted(allowed))).digest())
-
-
-def _with(movement: Movement, recipient: str | None, purpose: str) -> Movement:
-    return movement._replace(recipient=recipient, purpose=purpose)
 
 
 def _only_purpose(agreement: Agreement) -> str:

@@ -7,6 +7,7 @@ ones matches nothing. Does not decide who may call: ``policy`` does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
@@ -14,6 +15,8 @@ from urllib.parse import unquote_to_bytes
 from xroad_lite.registry.models import Endpoint
 
 _MAX_SEGMENTS = 256
+_TWO_WAYS = re.compile(r"[?#\\]")
+_TWO_WAYS_DECODED = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 
 def allowed(rules: Iterable[Endpoint], method: str, path: str) -> Endpoint | None:
@@ -40,25 +43,21 @@ def listed(rules: Iterable[Endpoint], method: str, path: str) -> Endpoint | None
     return next((rule for rule in rules if (rule.method, rule.path) == (method, path)), None)
 
 
-def _segments(path: str) -> list[str] | None:
+@lru_cache(maxsize=256)
+def _segments(path: str) -> tuple[str, ...] | None:
     """The decoded segments; None for a path that could be read in two ways."""
-    if not path.startswith("/") or any(one in path for one in "?#\\"):
+    if not path.startswith("/") or _TWO_WAYS.search(path):
         return None
     encoded = path.split("/")[1:]
     if len(encoded) > _MAX_SEGMENTS:
         return None
-    found = []
-    for segment in encoded:
-        try:
-            text = unquote_to_bytes(segment).decode()
-        except UnicodeDecodeError:
-            return None
-        if text in (".", "..") or any(one in "/\\\x7f" or one < " " for one in text):
-            return None
-        found.append(text)
-    if "" in found[:-1]:
+    try:
+        found = tuple(unquote_to_bytes(one).decode() if "%" in one else one for one in encoded)
+    except UnicodeDecodeError:
         return None
-    return found
+    if "." in found or ".." in found or "" in found[:-1]:
+        return None
+    return None if any(map(_TWO_WAYS_DECODED.search, found)) else found
 
 
 @lru_cache(maxsize=4096)
