@@ -32,6 +32,7 @@ from xroad_lite.envelope import (
     without_certificates,
 )
 from xroad_lite.envelope.attributes import check_attribute, check_values
+from xroad_lite.envelope.encoding import decode, encode
 from xroad_lite.envelope.logged import LoggedSeals
 from xroad_lite.errors import SealError
 from xroad_lite.identifiers import SubsystemId, new_message_id
@@ -740,6 +741,29 @@ def test_stray_bits_and_other_alphabets_are_refused(opened):
         for spelling in spellings:
             token = b".".join([*good[:number], spelling, *good[number + 1 :]])
             assert code_of(token) == "envelope.malformed", spelling[:20]
+
+
+_LETTERS = st.sampled_from([bytes([one]) for one in b"ABQYgwz019-_+/= \n\r.\0\xff"])
+
+
+@given(st.binary(max_size=5), st.lists(_LETTERS, max_size=6).map(b"".join))
+def test_only_what_encode_writes_is_decoded(data, end):
+    """One text per content: whatever else is like one is refused."""
+    text = encode(data) + end
+    spelling = urlsafe_b64decode(text + b"=" * (-len(text) % 4)) if _is_base64url(text) else b""
+    if spelling and encode(spelling) == text:
+        assert decode(text, "part") == spelling
+    else:
+        with pytest.raises(SealError):
+            decode(text, "part")
+
+
+def _is_base64url(text):
+    return (
+        len(text) % 4 != 1
+        and all(chr(one).isalnum() or one in b"-_" for one in text)
+        and text.isascii()
+    )
 
 
 @pytest.mark.parametrize(

@@ -130,8 +130,8 @@ def check_values(found: dict[str, Any]) -> None:
         for name, value in found.items():
             check_attribute(name, value)
     _check_repeated(shape.repeated, shape.pick(found))
-    for name, fits in shape.others:
-        if not fits(found[name]):
+    if not shape.fits("\n".join(shape.pick_others(found))):
+        for name in shape.others:
             check_attribute(name, found[name])
 
 
@@ -169,12 +169,15 @@ _CERTAIN_TIME = re.compile(
 )
 """A time on a day that every month has."""
 _PLAIN = re.compile(rf"[ -~]{{1,{MAX_TEXT_BYTES}}}")
-_FITS = dict.fromkeys(("time", "expirytime"), _CERTAIN_TIME.fullmatch) | {
-    name: rule.fullmatch
+_FITS = dict.fromkeys(("time", "expirytime"), _CERTAIN_TIME) | {
+    name: rule
     for name, (rule, _) in _RULES.items()
     if rule in (_UUID[0], _DIGEST[0]) or name in ("sequence", "traceparent")
 }
-"""What says at once that an attribute has its form; any other that is plain text needs no more."""
+"""What says at once that an attribute has its form; any other that is plain text needs no more.
+
+None of them takes a line feed, so that one expression says it of all, a line each.
+"""
 
 
 class _Shape(NamedTuple):
@@ -182,7 +185,9 @@ class _Shape(NamedTuple):
 
     repeated: tuple[str, ...]
     pick: Callable[[dict[str, str]], tuple[str, ...]]
-    others: tuple[tuple[str, Callable[[str], object]], ...]
+    others: tuple[str, ...]
+    pick_others: Callable[[dict[str, str]], tuple[str, ...]]
+    fits: Callable[[str], object]
 
 
 @lru_cache(maxsize=256)
@@ -197,10 +202,10 @@ def _shape(names: tuple[str, ...]) -> _Shape:
     if len(unknown) > MAX_EXTENSIONS:
         raise SealError("envelope.attribute", f"more than {MAX_EXTENSIONS} unknown attributes")
     repeated = tuple(name for name in names if name in _REPEATED)
-    others = tuple(
-        (name, _FITS.get(name, _PLAIN.fullmatch)) for name in names if name not in _REPEATED
-    )
-    return _Shape(repeated, itemgetter(*repeated), others)
+    others = tuple(name for name in names if name not in _REPEATED)
+    lines = "\n".join(f"(?:{_FITS.get(name, _PLAIN).pattern})" for name in others)
+    fits = re.compile(lines).fullmatch
+    return _Shape(repeated, itemgetter(*repeated), others, itemgetter(*others), fits)
 
 
 @lru_cache(maxsize=1024)

@@ -95,7 +95,7 @@ def read(token: bytes | str, kind: Kind, *others: Kind) -> JWS:
         raise SealError(
             "envelope.malformed", f"got {len(parts)} parts: expected header.payload.signature"
         )
-    header = read_header(parts[0], kind.typ, *(one.typ for one in others))
+    header = read_header(parts[0], kind.typ, *[one.typ for one in others])
     payload = decode(parts[1], "payload")
     signature = read_signature(parts[2], header.algorithm)
     return JWS(data, header, payload, data[: len(parts[0]) + 1 + len(parts[1])], signature)
