@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from xroad_lite.cli import app
 from xroad_lite.errors import ConfigurationError
-from xroad_lite.gateway.tokens import TokenFile
+from xroad_lite.gateway.callers import token_of
+from xroad_lite.gateway.tokens import PREFIX, TokenFile
 from xroad_lite.testing import BIRTH, CIVIL, HEALTH
 
 LEAD = "DEMO/GOV/LEAD/office"
@@ -207,3 +208,12 @@ def test_settings_that_are_not_safe(two: Pair, words: list[str], code: str) -> N
     folder = two.made.node_folder("DEMO/GOV/LEAD/office")
     done = CliRunner().invoke(app, ["gateway", "--node", str(folder), "--json", *words])
     assert (done.exit_code, json.loads(done.stdout)["error"]["code"]) == (2, code)
+
+
+def test_a_token_is_seen_beside_another_authorization() -> None:
+    """Unseen it would go on to the provider, with the other."""
+    ours = f"{PREFIX}abc"
+    for values in (["Basic eA==", f"Bearer {ours}"], [f"bearer  {ours} ", "Bearer theirs"]):
+        headers = [(b"authorization", one.encode()) for one in values]
+        assert token_of({"headers": headers}) == ours
+    assert token_of({"headers": [(b"authorization", b"Bearer theirs")]}) is None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Protocol
 
 from starlette.requests import ClientDisconnect
@@ -123,6 +124,7 @@ class Application:
         self._interfaces = interfaces
         self._workers = workers
         self._open = 0
+        gateway.metrics.open.set_function(lambda: self._open)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -135,12 +137,10 @@ class Application:
         interface = next((one for one in self._interfaces if one.claims(scope)), None)
         answer = _Answer(send, scope["state"][REQUEST_ID])
         self._open += 1
-        self._metrics.open.inc()
         try:
             await self._answer(interface, scope, receive, answer)
         finally:
             self._open -= 1
-            self._metrics.open.dec()
             self._tell(interface, scope, answer, time.perf_counter() - began)
 
     async def stop(self) -> None:
@@ -204,8 +204,8 @@ class Application:
     ) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         name = interface.name if interface is not None else "none"
-        self._metrics.requests.labels(name, method, f"{answer.status // 100}xx").inc()
-        self._metrics.seconds.labels(name).observe(seconds)
+        self._metrics.requests(name, method, f"{answer.status // 100}xx").inc()
+        self._metrics.seconds(name).observe(seconds)
         caller = scope["state"].get(CALLER)
         log.info(
             "request",
@@ -234,10 +234,16 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message.get("headers", [])]
-            names = {name.lower() for name, _ in headers}  # a provider's own pass
+            names = dict(headers)  # a provider's own pass
             if b"x-request-id" not in names:
                 headers.append((b"x-request-id", self._id))
             if b"date" not in names:
-                headers.append((b"date", formatdate(usegmt=True).encode()))
+                headers.append((b"date", _date(int(time.time()))))
             message = {**message, "headers": headers}
         await self._send(message)
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    """A header's form of Unix time (RFC 9110, 5.6.7): the same for many answers."""
+    return formatdate(second, usegmt=True).encode()

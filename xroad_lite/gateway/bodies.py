@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope
 
 from xroad_lite import strict_json
+from xroad_lite.gateway.headers import by_name
 from xroad_lite.gateway.problems import ProblemError
 
 JSON = ("application/json",)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """All of a body; ``ProblemError`` 413 beyond ``limit`` bytes, however it was announced."""
-    length = request.headers.get("content-length", "")
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """All of a body; ``ProblemError`` 413 beyond ``limit`` bytes, however it was announced.
+
+    ``ClientDisconnect`` when whoever sends it goes before its end.
+    """
+    length = by_name(scope).get(b"content-length", b"")
     if len(length) > 19 or (length and int(length) > limit):
         raise _too_large(limit)
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
+    data, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        data += message.get("body", b"")
         if len(data) > limit:
             raise _too_large(limit)
+        more = message.get("more_body", False)
     return bytes(data)
 
 
@@ -51,7 +60,7 @@ async def read_json(request: Request, limit: int) -> object:
             hint="send it without Content-Encoding",
             headers={"Accept-Encoding": "identity"},
         )
-    data = await read_body(request, limit)
+    data = await read_body(request.scope, request.receive, limit)
     try:
         return strict_json.loads(data)
     except strict_json.StrictJSONError as error:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from starlette.types import Scope
 
 from xroad_lite.errors import ConfigurationError
+from xroad_lite.gateway.headers import every
 from xroad_lite.gateway.settings import GatewaySettings
 from xroad_lite.gateway.tokens import PREFIX, TokenFile
 
@@ -48,7 +49,7 @@ class Callers:
         self._clock = clock
         self.tokens = TokenFile(settings.path(settings.tokens))
         self.tokens.list()
-        self._open = settings.open
+        self._anybody = Caller("open", self._here) if settings.open else None
         self._certificates: dict[str, Caller] = {}
         for client in settings.clients:
             if client.subsystem not in self._here:
@@ -65,7 +66,7 @@ class Callers:
 
     def identify(self, scope: Scope) -> Caller:
         """The caller of an HTTP request; ``UnknownCallerError`` if it is nobody."""
-        token = token_of(scope["headers"])
+        token = token_of(scope)
         if token is not None:
             return self._by_token(token)
         certificate = scope.get("state", {}).get(CERTIFICATE)
@@ -74,8 +75,8 @@ class Callers:
             if found is None:
                 raise UnknownCallerError("the client certificate speaks for no subsystem here")
             return found
-        if self._open:
-            return Caller("open", self._here)
+        if self._anybody is not None:
+            return self._anybody
         raise UnknownCallerError("expected a client certificate, or Authorization: Bearer TOKEN")
 
     def _by_token(self, shown: str) -> Caller:
@@ -85,9 +86,10 @@ class Callers:
         return Caller(f"token {token.name}", self._here & {token.subsystem})
 
 
-def token_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Our own token among the raw headers; other bearers are the provider's business."""
-    shown = next((value for name, value in headers if name == b"authorization"), b"")
-    scheme, _, value = shown.decode("latin-1").partition(" ")
-    value = value.strip()
-    return value if scheme.lower() == "bearer" and value.startswith(PREFIX) else None
+def token_of(scope: Scope) -> str | None:
+    """Our own token among a request's headers; other bearers are the provider's business."""
+    for shown in every(scope, b"authorization"):
+        scheme, _, value = shown.partition(" ")
+        if scheme.lower() == "bearer" and value.strip().startswith(PREFIX):
+            return value.strip()
+    return None

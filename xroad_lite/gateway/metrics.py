@@ -6,6 +6,7 @@ Labels are a closed set: nothing that a caller chooses becomes one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -21,17 +22,20 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
-    """Counters of HTTP on both sides, and what the nodes say of themselves when asked."""
+    """Counters of HTTP on both sides, and what the nodes say of themselves when asked.
+
+    ``requests``, ``seconds`` and ``calls`` are called with labels, and remember what they gave.
+    """
 
     def __init__(self, nodes: Nodes) -> None:
         self._registry = CollectorRegistry()
-        self.requests = Counter(
+        requests = Counter(
             "xroad_lite_http_requests",
             "Requests answered, by interface, method and class of status.",
             ("interface", "method", "status"),
             registry=self._registry,
         )
-        self.seconds = Histogram(
+        seconds = Histogram(
             "xroad_lite_http_request_seconds",
             "How long answers took, by interface.",
             ("interface",),
@@ -41,12 +45,15 @@ class Metrics:
         self.open = Gauge(
             "xroad_lite_http_open_requests", "Requests being answered.", registry=self._registry
         )
-        self.calls = Counter(
+        calls = Counter(
             "xroad_lite_provider_calls",
             "Calls of providers' services, by service and class of status, or failure.",
             ("subsystem", "service", "outcome"),
             registry=self._registry,
         )
+        self.requests = cache(requests.labels)
+        self.seconds = cache(seconds.labels)
+        self.calls = cache(calls.labels)
         self._registry.register(_Nodes(nodes))
 
     def text(self) -> bytes:

@@ -19,10 +19,9 @@ from uvicorn.server import ServerState
 
 from xroad_lite.gateway.callers import CERTIFICATE
 from xroad_lite.gateway.deadlines import Deadline
+from xroad_lite.gateway.headers import NAMES_AS_SENT
 from xroad_lite.gateway.settings import Limits
 
-NAMES_AS_SENT = "xroad_lite.headers"
-"""Where the scope's state has the headers with their names as they were written."""
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VISIBLE = re.compile(rb"[!-~]*")
 _REASONS = {

@@ -21,6 +21,7 @@ from xroad_lite.gateway.govstack.pulling import Pulling
 from xroad_lite.gateway.govstack.pushing import Pushing
 from xroad_lite.gateway.govstack.subscribing import Subscribing
 from xroad_lite.gateway.govstack.subscriptions import Subscriptions
+from xroad_lite.gateway.headers import by_name
 from xroad_lite.gateway.problems import ProblemError, problem_response
 
 CLIENT = "x-govstack-client"
@@ -71,7 +72,7 @@ class GovStack:
         """Whatever has its header, and its own paths where nobody says to be X-Road's client."""
         if not scope["path"].startswith("/r1/"):
             return False
-        names = {name for name, _ in scope["headers"]}
+        names = by_name(scope)
         if CLIENT.encode() in names:
             return True
         return b"x-road-client" not in names and shape(scope) in self._operations

@@ -179,7 +179,7 @@ class Pushing:
             detail = "the subscriber could not be reached, or its answer not be read"
             log.warning("subscriber", subsystem=node.name, type=by.type, error=str(error))
         finally:
-            self._gateway.metrics.calls.labels(node.name, "govstack", outcome).inc()
+            self._gateway.metrics.calls(node.name, "govstack", outcome).inc()
         return XRoadError("govstack.push", detail)
 
     def _client(self, by: Subscription) -> HttpClient:

@@ -42,35 +42,37 @@ CLIENT, ID, REQUEST_ID, REQUEST_HASH, SERVICE = (
 )
 _PLAIN_IN_SEGMENTS = "!$&'()*+,;=:@"
 """Beside letters, digits and ``-._~``: RFC 3986, 3.3."""
-_MADE_HERE = frozenset((REQUEST_ID, REQUEST_HASH))
-_OURS_IN_ANSWERS = frozenset((CLIENT, ID, REQUEST_ID, REQUEST_HASH, SERVICE))
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_NOT_ASKED = SKIPPED | {REQUEST_ID, REQUEST_HASH}
+_NOT_ASKED_WITH_TOKEN = _NOT_ASKED | {"authorization"}
+_NOT_ANSWERED = SKIPPED | {CLIENT, ID, REQUEST_ID, REQUEST_HASH, SERVICE, "date"}
+_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
+_VALUES = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def passed_on(
-    headers: Iterable[tuple[str, str]], *, without: frozenset[str] = frozenset()
-) -> Headers:
-    """The headers that go through, in their order, as they were written."""
-    gone = SKIPPED | without
-    return [(name, value) for name, value in headers if name.lower() not in gone]
+    headers: Iterable[tuple[str, str]], *, without: frozenset[str] = SKIPPED
+) -> list[dict[str, str]]:
+    """The headers that go through, in their order, as they were written, for a message's body."""
+    return [
+        {"name": name, "value": value} for name, value in headers if name.lower() not in without
+    ]
 
 
-def request_headers(headers: Headers, request_id: str, query_id: str) -> tuple[Headers, str]:
-    """A call's headers with the ids that are made here, and the query id that it has."""
-    found = [*passed_on(headers, without=_MADE_HERE), (REQUEST_ID, request_id)]
-    given = last(found, ID)
-    if not given:
-        found.append((ID, query_id))
-    return found, given or query_id
+def request_headers(headers: Iterable[tuple[bytes, bytes]], *, token: bool) -> list[dict[str, str]]:
+    """A call's headers for its message's body, without ids that are made here.
+
+    With ``token``, the header that shows it is left out: it opens this gateway, and nothing else.
+    """
+    read = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+    return passed_on(read, without=_NOT_ASKED_WITH_TOKEN if token else _NOT_ASKED)
 
 
-def answer_headers(body: dict[str, Any], ids: Headers) -> Headers:
+def answer_headers(body: dict[str, Any], ids: Headers) -> list[tuple[bytes, bytes]]:
     """A provider's headers, X-Road's own in place of what the provider said of them; one Date."""
-    found = passed_on(pairs(body), without=_OURS_IN_ANSWERS)
-    dates = [one for one in found if one[0].lower() == "date"]
-    others = [one for one in found if one[0].lower() != "date"]
-    return [*others, *dates[-1:], *ids]
+    read = [(one["name"].lower(), one["value"]) for one in body["headers"]]
+    found = [one for one in read if one[0] not in _NOT_ANSWERED]
+    found += [one for one in read if one[0] == "date"][-1:]
+    return [(name.encode(), value.encode("latin-1")) for name, value in (*found, *ids)]
 
 
 @lru_cache(maxsize=4096)
@@ -79,15 +81,14 @@ def encoded(identifier: str) -> str:
     return "/".join(quote(unquote(one), safe=_PLAIN_IN_SEGMENTS) for one in identifier.split("/"))
 
 
-def said(headers: Iterable[tuple[str, str]], name: str) -> str | None:
-    """What the last header of this name says, as text: UTF-8 if it is that, else Latin-1."""
-    value = last(headers, name)
+def text(value: bytes | None) -> str | None:
+    """What a header says, as text: UTF-8 if it is that, else Latin-1; None if it says nothing."""
     if not value:
         return None
     try:
-        return value.encode("latin-1").decode()
+        return value.decode()
     except UnicodeDecodeError:
-        return value
+        return value.decode("latin-1")
 
 
 def last(headers: Iterable[tuple[str, str]], name: str) -> str | None:
@@ -99,19 +100,11 @@ def last(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     return found
 
 
-def pairs(body: dict[str, Any]) -> Headers:
-    """The headers of a message's body."""
-    return [(one["name"], one["value"]) for one in body["headers"]]
-
-
-def written(headers: Headers) -> list[dict[str, str]]:
-    """Headers as a message's body has them."""
-    return [{"name": name, "value": value} for name, value in headers]
-
-
-def are_clean(headers: Headers) -> bool:
-    """Whether no header holds what could end it, or begin another."""
-    return all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers)
+def are_clean(body: dict[str, Any]) -> bool:
+    """Whether no header of a message's body holds what could end it, or begin another."""
+    names = [one["name"] for one in body["headers"]]
+    values = "".join([one["value"] for one in body["headers"]])
+    return all(names) and bool(_NAMES.fullmatch("".join(names)) and _VALUES.fullmatch(values))
 
 
 def content(data: bytes) -> dict[str, str]:
@@ -139,8 +132,8 @@ def request_hash(body: dict[str, Any], data: bytes) -> str:
     behind each.
     """
     target = body["path"] + (f"?{body['query']}" if "query" in body else "")
-    lines = [body["method"], target, *(f"{name}:{value}" for name, value in pairs(body))]
-    digest = hashlib.sha512("".join(f"{line}\r\n" for line in lines).encode()).digest()
+    lines = [body["method"], target, *[f"{one['name']}:{one['value']}" for one in body["headers"]]]
+    digest = hashlib.sha512("\r\n".join((*lines, "")).encode()).digest()
     if data:
         digest = hashlib.sha512(digest + hashlib.sha512(data).digest()).digest()
     return base64.b64encode(digest).decode()

@@ -6,11 +6,12 @@ node does, here and at the provider's.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xroad_lite import strict_json
 from xroad_lite.errors import IdentifierError, XRoadError
@@ -18,10 +19,9 @@ from xroad_lite.exchange.calls import called, canonical
 from xroad_lite.gateway.application import REQUEST_ID, Gateway
 from xroad_lite.gateway.bodies import read_body
 from xroad_lite.gateway.callers import Caller, token_of
+from xroad_lite.gateway.headers import as_sent, by_name, every
 from xroad_lite.gateway.nodes import NodeAtWork
 from xroad_lite.gateway.problems import ProblemError
-from xroad_lite.gateway.protocol import NAMES_AS_SENT
-from xroad_lite.gateway.traces import HEADER as TRACEPARENT
 from xroad_lite.gateway.traces import traceparent
 from xroad_lite.gateway.xroad import calls, metaservices
 from xroad_lite.gateway.xroad.faults import CONSUMER, PROVIDER, FaultError, fault_of, fault_response
@@ -30,6 +30,8 @@ from xroad_lite.node import Message
 from xroad_lite.registry.models import REST_REQUEST, Service
 
 _WITHOUT_CONTENT = (204, 304)
+TRACEPARENT = b"traceparent"
+Given = Mapping[bytes, bytes]
 
 
 class Consumer:
@@ -49,40 +51,44 @@ class Consumer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
-        request = Request(scope, receive)
         caller = self._gateway.caller(scope)
         meta = metaservices.BY_PATH.get(scope["path"])
         if meta is not None:
-            response = meta(self._any_node(caller), request)
+            answer: ASGIApp = meta(self._any_node(caller), Request(scope))
         else:
-            response = await self._call(request, caller)
-        await response(scope, receive, send)
+            answer = await self._call(scope, receive, caller)
+        await answer(scope, receive, send)
 
     def refusal(self, scope: Scope, problem: ProblemError) -> Response:
         """In the form that ``Accept`` asks for."""
         fault = problem.__cause__ if isinstance(problem.__cause__, XRoadError) else problem
-        accept = ",".join(Request(scope).headers.getlist("accept"))
+        accept = ",".join(every(scope, b"accept"))
         return fault_response(fault_of(fault), accept, scope["state"][REQUEST_ID])
 
     def _any_node(self, caller: Caller) -> NodeAtWork:
         return self._gateway.nodes[min(caller.subsystems)]
 
-    async def _call(self, request: Request, caller: Caller) -> Response:
-        headers = _headers(request)
-        node = self._gateway.node(caller, self._client(headers, caller))
-        path = request.scope["raw_path"].decode("ascii")
-        subsystem, code, below = called(path)
-        _check(headers)
-        service = _service(node, subsystem, code, request.method)
+    async def _call(self, scope: Scope, receive: Receive, caller: Caller) -> ASGIApp:
+        given = by_name(scope)
+        node = self._gateway.node(caller, self._client(given, caller))
+        subsystem, code, below = called(scope["raw_path"].decode("ascii"))
+        _check(given)
+        service = _service(node, subsystem, code, scope["method"])
         if not isinstance(service, Service):
-            return self._told(request, headers, service(node, subsystem, request))
+            return self._told(scope, service(node, subsystem, Request(scope)))
+        if service.request is not None and (scope["method"] != "POST" or below not in ("", "/")):
+            raise FaultError(
+                "client.bad_request",
+                f"{service.code} is asked by a POST of {service.request} to its own path",
+            )
+        asked = self._sealed(scope, await read_body(scope, receive, node.max_body))
         if service.request is not None:
-            return await self._ask(request, node, subsystem, service, headers, below)
-        return await self._forward(request, node, subsystem, headers)
+            return await self._ask(node, subsystem, service.request, asked)
+        return await self._forward(node, subsystem, asked)
 
-    def _client(self, headers: calls.Headers, caller: Caller) -> str:
+    def _client(self, given: Given, caller: Caller) -> str:
         """The subsystem that ``X-Road-Client`` names; of a member alone its one system here."""
-        named = calls.last(headers, calls.CLIENT)
+        named = _header(given, b"x-road-client")
         if not named:
             raise FaultError(
                 f"{CONSUMER}.missing_header", "the header X-Road-Client is missing: who is asking?"
@@ -106,126 +112,136 @@ class Consumer:
             raise FaultError(f"{CONSUMER}.unknown_member", f"no node here is of {client}")
         return client
 
-    def _told(self, request: Request, headers: calls.Headers, response: Response) -> Response:
+    def _told(self, scope: Scope, response: Response) -> Response:
         """A metaservice's answer, with X-Road's headers as of any call."""
-        query_id, body = self._sealed(request, headers, b"")
-        ids = _ids(body, query_id, calls.request_hash(body, b""))
-        response.headers.update(dict(ids))
+        asked = self._sealed(scope, b"")
+        response.headers.update(dict(asked.ids(asked.hash())))
         return response
 
-    async def _forward(
-        self, request: Request, node: NodeAtWork, subsystem: str, headers: calls.Headers
-    ) -> Response:
+    def _sealed(self, scope: Scope, content: bytes) -> _Asked:
+        """The call as it came, for a message's body."""
+        given = by_name(scope)
+        request_id, query_id = new_uuid(), _header(given, b"x-road-id")
+        headers = calls.request_headers(as_sent(scope), token=token_of(scope) is not None)
+        headers.append({"name": calls.REQUEST_ID, "value": request_id})
+        if not query_id:
+            query_id = f"{self._instance}-{new_uuid()}"
+            headers.append({"name": calls.ID, "value": query_id})
+        body = {
+            "method": scope["method"],
+            "path": scope["raw_path"].decode("ascii"),
+            "headers": headers,
+            **calls.content(content),
+        }
+        if scope["query_string"]:
+            body["query"] = scope["query_string"].decode("ascii")
+        return _Asked(body, content, request_id, query_id, scope)
+
+    @property
+    def _instance(self) -> str:
+        return min(self._gateway.nodes).partition("/")[0]
+
+    async def _forward(self, node: NodeAtWork, subsystem: str, asked: _Asked) -> ASGIApp:
         """A call of a REST service: sealed as it came, answered as the provider did."""
-        data = await read_body(request, node.max_body)
-        sent, body = self._sealed(request, headers, data)
-        answer = await self._answer(
-            node, subsystem, REST_REQUEST, body, calls.pairs(body), _trace(request)
-        )
-        got = answer.body
-        if got["requestHash"] != calls.request_hash(body, data):
+        got = (await self._answer(node, subsystem, REST_REQUEST, asked.body, asked)).body
+        sent = asked.hash()
+        if got["requestHash"] != sent:
             raise FaultError(
                 f"{CONSUMER}.inconsistent_response",
                 "the answer's request hash is not that of the call that was sent",
             )
-        ids = _ids(body, sent, got["requestHash"])
         try:
             content = calls.content_of(got)
         except ValueError:
             raise FaultError(
                 f"{CONSUMER}.inconsistent_response", "the answer's content is not base64"
             ) from None
-        if not calls.are_clean(calls.pairs(got)):
+        if not calls.are_clean(got):
             raise FaultError(
                 f"{CONSUMER}.inconsistent_response", "the answer's headers are none of HTTP's"
             )
-        return _response(request.method, got["status"], calls.answer_headers(got, ids), content)
+        return _passed(got["status"], calls.answer_headers(got, asked.ids(sent)), content)
 
-    def _sealed(
-        self, request: Request, headers: calls.Headers, data: bytes
-    ) -> tuple[str, dict[str, Any]]:
-        """The call as a message's body, and its query id."""
-        passed = headers
-        if token_of(request.headers.raw) is not None:  # it opens this gateway, and nothing else
-            passed = [one for one in headers if one[0].lower() != "authorization"]
-        scope, instance = request.scope, self._instance
-        given, query_id = calls.request_headers(passed, new_uuid(), f"{instance}-{new_uuid()}")
-        body = {
-            "method": scope["method"],
-            "path": scope["raw_path"].decode("ascii"),
-            "headers": calls.written(given),
-            **calls.content(data),
-        }
-        if scope["query_string"]:
-            body["query"] = scope["query_string"].decode("ascii")
-        return query_id, body
+    async def _ask(self, node: NodeAtWork, subsystem: str, type_: str, asked: _Asked) -> ASGIApp:
+        """A service of messages is one POST of its request type, answered by its response type."""
+        try:
+            question = strict_json.loads(asked.content)
+        except strict_json.StrictJSONError as error:
+            raise FaultError("client.bad_request", f"the body is not JSON: {error}") from None
+        answer = await self._answer(node, subsystem, type_, question, asked)
+        headers = dict(asked.ids(asked.hash()))
+        content = strict_json.dumps(answer.body)
+        return Response(content, headers=headers, media_type="application/json")
 
-    @property
-    def _instance(self) -> str:
-        return min(self._gateway.nodes).partition("/")[0]
-
-    async def _answer(
-        self,
-        node: NodeAtWork,
-        subsystem: str,
-        type_: str,
-        body: Any,
-        headers: calls.Headers,
-        trace: str | None,
-    ) -> Message:
+    def _answer(
+        self, node: NodeAtWork, subsystem: str, type_: str, body: Any, asked: _Asked
+    ) -> Awaitable[Message]:
+        given = by_name(asked.scope)
         asking = node.desk.ask(
             subsystem,
             type_,
             body,
             timeout=self._gateway.settings.limits.answer_seconds,
-            user_id=calls.said(headers, "x-road-userid"),
-            issue=calls.said(headers, "x-road-issue"),
-            represented_party=calls.said(headers, "x-road-represented-party"),
-            traceparent=trace,
+            user_id=calls.text(given.get(b"x-road-userid")),
+            issue=calls.text(given.get(b"x-road-issue")),
+            represented_party=calls.text(given.get(b"x-road-represented-party")),
+            traceparent=traceparent(every(asked.scope, TRACEPARENT)),
         )
-        return await node.done(asking)
-
-    async def _ask(
-        self,
-        request: Request,
-        node: NodeAtWork,
-        subsystem: str,
-        service: Service,
-        headers: calls.Headers,
-        below: str,
-    ) -> Response:
-        """A service of messages is one POST of its request type, answered by its response type."""
-        if request.method != "POST" or below not in ("", "/") or service.request is None:
-            raise FaultError(
-                "client.bad_request",
-                f"{service.code} is asked by a POST of {service.request} to its own path",
-            )
-        data = await read_body(request, node.max_body)
-        try:
-            asked = strict_json.loads(data)
-        except strict_json.StrictJSONError as error:
-            raise FaultError("client.bad_request", f"the body is not JSON: {error}") from None
-        query_id, body = self._sealed(request, headers, data)
-        answer = await self._answer(
-            node, subsystem, service.request, asked, headers, _trace(request)
-        )
-        ids = _ids(body, query_id, calls.request_hash(body, data))
-        media_type = ("Content-Type", "application/json")
-        return _response("POST", 200, [media_type, *ids], strict_json.dumps(answer.body))
+        return node.done(asking)
 
 
-def _headers(request: Request) -> calls.Headers:
-    """The headers in their order, with their names as they were written."""
-    raw = request.scope["state"].get(NAMES_AS_SENT) or request.scope["headers"]
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+class _Asked(NamedTuple):
+    """A call, and what its answer must say of it."""
+
+    body: dict[str, Any]
+    content: bytes
+    request_id: str
+    query_id: str
+    scope: Scope
+
+    def hash(self) -> str:
+        """X-Road's hash of it."""
+        return calls.request_hash(self.body, self.content)
+
+    def ids(self, request_hash: str) -> calls.Headers:
+        """X-Road's own headers of the answer, section 4.3."""
+        client = _header(by_name(self.scope), b"x-road-client") or ""
+        service = "/".join(self.body["path"].split("/")[2:7])
+        return [
+            (calls.ID, self.query_id),
+            (calls.CLIENT, calls.encoded(client)),
+            (calls.SERVICE, calls.encoded(service)),
+            (calls.REQUEST_ID, self.request_id),
+            (calls.REQUEST_HASH, request_hash),
+        ]
 
 
-def _check(headers: calls.Headers) -> None:
+def _passed(status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> ASGIApp:
+    """The provider's answer as it was, with our own length, where there is any content."""
+
+    async def answer(scope: Scope, _: Receive, send: Send) -> None:
+        if status in _WITHOUT_CONTENT or scope["method"] == "HEAD":
+            given, data = headers, b""
+        else:
+            given, data = [*headers, (b"content-length", b"%d" % len(content))], content
+        await send({"type": "http.response.start", "status": status, "headers": given})
+        await send({"type": "http.response.body", "body": data})
+
+    return answer
+
+
+def _header(given: Given, name: bytes) -> str | None:
+    """What the last header of this name says, as it was written."""
+    value = given.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _check(given: Given) -> None:
     """Section 4.3: the forms of X-Road's own headers."""
-    server = calls.last(headers, "x-road-security-server")
+    server = _header(given, b"x-road-security-server")
     if server is not None and len(server.split("/")) != 4:
         raise FaultError("client.bad_request", f"X-Road-Security-Server is {server!r:.80}")
-    party = calls.last(headers, "x-road-represented-party")
+    party = _header(given, b"x-road-represented-party")
     if party is not None and (len(party.split("/")) > 2 or not all(party.split("/"))):
         raise FaultError("client.bad_request", f"X-Road-Represented-Party is {party!r:.80}")
 
@@ -243,33 +259,3 @@ def _service(
     if meta is None:
         raise FaultError(f"{PROVIDER}.unknown_service", f"{subsystem} has no service {code!r:.80}")
     return meta
-
-
-def _trace(request: Request) -> str | None:
-    return traceparent(request.headers.getlist(TRACEPARENT))
-
-
-def _ids(body: dict[str, Any], query_id: str, request_hash: str) -> calls.Headers:
-    """X-Road's own headers of an answer, section 4.3."""
-    headers = calls.pairs(body)
-    client = calls.last(headers, calls.CLIENT) or ""
-    service = "/".join(body["path"].split("/")[2:7])
-    return [
-        (calls.ID, query_id),
-        (calls.CLIENT, calls.encoded(client)),
-        (calls.SERVICE, calls.encoded(service)),
-        (calls.REQUEST_ID, calls.last(headers, calls.REQUEST_ID) or ""),
-        (calls.REQUEST_HASH, request_hash),
-    ]
-
-
-def _response(method: str, status: int, headers: calls.Headers, content: bytes) -> Response:
-    """The provider's answer as it was, with our own length, where there is any content."""
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    if status in _WITHOUT_CONTENT or method == "HEAD":
-        content = b""
-    else:
-        raw.append((b"content-length", b"%d" % len(content)))
-    response = Response(content, status)
-    response.raw_headers = raw
-    return response

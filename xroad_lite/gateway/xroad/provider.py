@@ -42,6 +42,7 @@ from xroad_lite.registry.models import REST_REQUEST, REST_RESPONSE, Service
 
 _AGAIN = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 """Methods that may be called twice (RFC 9110, 9.2.2): after a crash nobody knows."""
+_NOT_CALLED = calls.SKIPPED | {TRACEPARENT}
 _TAKEN_AT_ONCE = 64
 _PAUSE_SECONDS = 1.0
 _CLOSING_SECONDS = 5.0
@@ -93,7 +94,7 @@ class Providers:
     def _types(self, subsystem: str) -> set[str]:
         """The types by which the services with an address are asked."""
         codes = {code for owner, code in self._wanted if owner == subsystem}
-        services = _services(self._gateway.nodes[subsystem])
+        services = {one.code: one for one in _services(self._gateway.nodes[subsystem])}
         return {services[code].asked_by if code in services else REST_REQUEST for code in codes}
 
     async def _serve(self, node: NodeAtWork, type_: str) -> None:
@@ -159,7 +160,7 @@ class Providers:
             return ERROR_TYPE, {"code": error.code, "message": error.message[:1000]}
         finally:
             known = service if (node.name, service) in self._clients else "unknown"
-            self._gateway.metrics.calls.labels(node.name, known, outcome).inc()
+            self._gateway.metrics.calls(node.name, known, outcome).inc()
 
     async def _finish(
         self, node: NodeAtWork, message: Message, type_: str, body: dict[str, Any]
@@ -186,7 +187,7 @@ class _Call:
         self._body = message.body
         self._message = message
         _, self.service, self._path = called(self._body["path"])
-        if self.service not in _services(node):
+        if all(one.code != self.service for one in _services(node)):
             raise FaultError(
                 f"{PROVIDER}.unknown_service", f"there is no {self.service!r:.80} here"
             )
@@ -198,10 +199,9 @@ class _Call:
 
     def request(self) -> tuple[str, str, str | None, calls.Headers, bytes]:
         """Method, path, query, headers and content of the request to the service."""
-        headers = calls.passed_on(calls.pairs(self._body), without=frozenset((TRACEPARENT,)))
-        if not calls.are_clean(headers):
+        if not calls.are_clean(self._body):
             raise FaultError("client.bad_request", "the call's headers hold control characters")
-        headers = _of_source(headers, self._message.source)
+        headers = _of_source(self._body, self._message.source)
         trace = self._message.attributes.traceparent
         if trace is not None:
             headers.append((TRACEPARENT, trace))
@@ -211,7 +211,7 @@ class _Call:
         """The service's answer, whatever it is, with the hash of what was asked."""
         return REST_RESPONSE, {
             "status": answer.status,
-            "headers": calls.written(calls.passed_on(answer.headers)),
+            "headers": calls.passed_on(answer.headers),
             "requestHash": calls.request_hash(self._body, self._content),
             **calls.content(answer.content),
         }
@@ -224,7 +224,7 @@ class _Question:
 
     def __init__(self, node: NodeAtWork, message: Message) -> None:
         self._message = message
-        found = [one for one in _services(node).values() if one.request == message.type]
+        found = [one for one in _services(node) if one.request == message.type]
         if not found:
             raise FaultError(f"{PROVIDER}.unknown_service", f"nothing is asked by {message.type}")
         self.service = found[0].code
@@ -263,15 +263,18 @@ class _Question:
             ) from None
 
 
-def _of_source(headers: calls.Headers, source: str) -> calls.Headers:
-    """Without headers that say another client than the one who sealed the call."""
-    member = source.rpartition("/")[0]
-    found = [
-        (name, value)
-        for name, value in headers
-        if name.lower() != calls.CLIENT or _reads_as(value) in (source, member)
-    ]
-    if calls.last(found, calls.CLIENT) is None:
+def _of_source(body: dict[str, Any], source: str) -> calls.Headers:
+    """A call's headers, without those that say another client than the one who sealed it."""
+    own = (source, source.rpartition("/")[0])
+    found, named = [], False
+    for one in body["headers"]:
+        name, value = one["name"], one["value"]
+        kind = name.lower()
+        if kind in _NOT_CALLED or (kind == calls.CLIENT and _reads_as(value) not in own):
+            continue
+        named = named or kind == calls.CLIENT
+        found.append((name, value))
+    if not named:
         raise FaultError(
             f"{PROVIDER}.invalid_client_identifier",
             f"the call was sealed by {source}: its X-Road-Client says something else",
@@ -286,9 +289,9 @@ def _reads_as(client: str) -> str:
         return ""
 
 
-def _services(node: NodeAtWork) -> dict[str, Service]:
+def _services(node: NodeAtWork) -> Sequence[Service]:
     party = node.node.snapshot.party(node.name)
-    return {} if party is None else {one.code: one for one in party.subsystem.services}
+    return () if party is None else party.subsystem.services
 
 
 def _told(error: CallError) -> dict[str, Any]:
