@@ -25,7 +25,6 @@ from xroad_lite.keys import Signer
 from xroad_lite.registry import Agreement, SchemaVersion, Snapshot
 from xroad_lite.registry.trusted import instance_of
 from xroad_lite.schema import CompiledSchema
-from xroad_lite.schema.persons import Persons
 
 _ANY_SEQUENCE, _ANY_DIGEST = "0" * 16, "0" * 43
 
@@ -119,17 +118,15 @@ def prepare(
     except PolicyError as error:
         raise RefusedError(6, error.code, error.message, hint=error.hint) from None
     prefix = wire_prefix(version) if draft.confluent_prefix else b""
-    common = _common(draft, snapshot, version, me, now) | {
-        "datacontenttype": compiled.content_type,
-        "eventid": event_id if len(chosen) > 1 else None,
-    }
-    said = named if draft.operation != policy.REPLY else Persons()
+    common = _common(draft, snapshot, version, me, now)
+    common["datacontenttype"] = compiled.content_type
+    common["eventid"] = event_id if len(chosen) > 1 else None
     ready = []
     for number, (recipient, iri, purpose) in enumerate(chosen):
         agreement = snapshot.agreement(iri)
         assert agreement is not None
         allowed = agreement.fields_.get(draft.type)
-        own = {
+        values = common | {
             "id": new_message_id(now) if number else event_id,
             "agreement": iri,
             "purpose": purpose,
@@ -138,8 +135,9 @@ def prepare(
             "endpoint": endpoint_text(agreement, call),
         }
         body = whole if allowed is None else _projected(draft.body, compiled, version, agreement)
-        body, values = prefix + body, common | own
-        values |= with_pseudonyms(values, said, iri, agreement, holder)
+        body = prefix + body
+        if named.any and draft.operation != policy.REPLY:
+            values |= with_pseudonyms(values, named, iri, agreement, holder)
         if agreement.confidential:
             closed = encrypted(body, values, agreement, [snapshot, *trusted.values()], now)
             body, values["datacommit"] = closed.body, closed.commitment

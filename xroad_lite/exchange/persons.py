@@ -6,6 +6,8 @@ agreement's key. Does not hold keys: a ``Holder`` opens them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from xroad_lite import policy
 from xroad_lite.encryption import Holder, is_pseudonym, pseudonym
 from xroad_lite.envelope.attributes import check_attribute
@@ -18,17 +20,19 @@ _CODE = "schema.personal_attribute"
 
 
 def with_pseudonyms(
-    values: dict[str, str | None], marked: Persons, iri: str, agreement: Agreement, holder: Holder
+    values: Mapping[str, str | None],
+    marked: Persons,
+    iri: str,
+    agreement: Agreement,
+    holder: Holder,
 ) -> dict[str, str | None]:
     """``subject`` and ``userid`` as they are sealed under the agreement with this IRI.
 
     ``RefusedError`` of check 8 where one is personal and the agreement has no key for it;
     ``KeysError`` where this node has not the key at hand that opens it.
     """
-    if not marked.any:
-        return {}
-    personal = {"subject": marked.subject, "userid": marked.userid}
-    hidden = {name: value for name, value in values.items() if value and personal.get(name)}
+    personal = ("subject", marked.subject), ("userid", marked.userid)
+    hidden = {name: value for name, is_name in personal if is_name and (value := values[name])}
     if not hidden:
         return {}
     for name, value in hidden.items():

@@ -58,14 +58,14 @@ def find(
     allows it, or when agreements allow it for several purposes and none was named.
     """
     trusted = trusted or {}
-    operation, sender, _, type_, _, *moment = movement
+    operation, sender, _, type_, _, at, sealed, call = movement
     refusals: list[tuple[str | None, str, PolicyError]] = []
     found: dict[str | None, tuple[str | None, str, str]] = {}
     for iri, agreement in _near(snapshot, movement):
         for recipient in _recipients(snapshot, agreement, movement, trusted):
             try:
                 chosen = purpose or _only_purpose(agreement)
-                one = Movement(operation, sender, recipient, type_, chosen, *moment)
+                one = Movement(operation, sender, recipient, type_, chosen, at, sealed, call)
                 decide_all(snapshot, iri, one, trusted)
             except PolicyError as error:
                 refusals.append((recipient, iri, error))
