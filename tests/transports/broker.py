@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from control import Control, evaluated
+
 BIN = Path("/usr/lib/rabbitmq/bin")
-ERL_CALL = next(Path("/usr/lib/erlang").glob("erts-*/bin/erl_call"), Path("erl_call"))
 INSTALL = "apt-get install rabbitmq-server"
 START_SECONDS = 60.0
 
@@ -50,6 +51,7 @@ class Broker:
     environment: dict[str, str] = field(repr=False)
     mapper: subprocess.Popen[bytes] | None = field(repr=False, default=None)
     process: subprocess.Popen[bytes] | None = field(repr=False, default=None)
+    control: Control | None = field(repr=False, default=None)
 
     @property
     def url(self) -> str:
@@ -117,6 +119,9 @@ class Broker:
     def stop(self) -> None:
         """End the broker and its port mapper; the folder stays."""
         self.kill()
+        if self.control is not None:
+            self.control.stop()
+            self.control = None
         if self.mapper is not None:
             self.mapper.terminate()
             self.mapper.wait(10)
@@ -124,35 +129,19 @@ class Broker:
 
     def ctl(self, *arguments: str, input: str | None = None) -> str:
         """What ``rabbitmqctl`` prints for these arguments; ``BrokerError`` when it fails."""
-        done = subprocess.run(
-            [BIN / "rabbitmqctl", "-q", "-n", self.name, *arguments],
-            env=self.environment,
-            input=input,
-            stdin=subprocess.DEVNULL if input is None else None,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        if done.returncode:
-            raise BrokerError(f"rabbitmqctl {' '.join(arguments)}: {done.stdout}{done.stderr}")
-        return done.stdout
+        if self.control is None:
+            self.control = Control.start(self.folder, self.environment)
+        printed, said, code = self.control.run("-q", "-n", self.name, *arguments, input=input)
+        if code:
+            raise BrokerError(f"rabbitmqctl {' '.join(arguments)}: {printed}{said}")
+        return printed
 
     def evaluate(self, expression: str) -> str:
-        """What an Erlang expression gives in the broker, without a second for ``rabbitmqctl``."""
-        cookie = (self.folder / ".erlang.cookie").read_text()
-        done = subprocess.run(
-            [ERL_CALL, "-sname", self.name, "-c", cookie, "-e"],
-            env=self.environment,
-            input=expression + ".\n",
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        if done.returncode or not done.stdout.startswith("{ok, "):
-            raise BrokerError(f"{expression}: {done.stdout}{done.stderr}")
-        return done.stdout[len("{ok, ") : -1]
+        """What an Erlang expression gives in the broker."""
+        printed = evaluated(expression, self.name, self.folder, self.environment)
+        if not printed.startswith("{ok, "):
+            raise BrokerError(f"{expression}: {printed}")
+        return printed[len("{ok, ") : -1]
 
     def forget_users(self) -> None:
         """Take away all users but the administrator: they are the whole broker's."""
