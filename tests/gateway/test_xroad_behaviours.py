@@ -174,6 +174,9 @@ def test_each_request_has_its_own_hash_and_id(two: Pair) -> None:
         first, second = (one.headers[name] for one in answers)
         assert len({first, second, mine["X-Road-Request-Hash"], mine["X-Road-Request-Id"]}) == 4
     assert re.fullmatch(UUID_TEXT, answers[0].headers["x-road-request-id"])
+    assert [one.headers["x-request-id"] for one in answers] == [  # as in the gateway's log
+        one.headers["x-road-request-id"] for one in answers
+    ]
     seen = [one.header("x-road-request-id") for one in two.service.seen]
     assert seen == [one.headers["x-road-request-id"] for one in answers]
     assert two.service.seen[0].header("x-road-request-hash") is None

@@ -123,6 +123,7 @@ class Application:
         self._metrics = gateway.metrics
         self._interfaces = interfaces
         self._workers = workers
+        self._log = log.bind()
         self._open = 0
         gateway.metrics.open.set_function(lambda: self._open)
 
@@ -206,17 +207,18 @@ class Application:
         name = interface.name if interface is not None else "none"
         self._metrics.requests(name, method, f"{answer.status // 100}xx").inc()
         self._metrics.seconds(name).observe(seconds)
-        caller = scope["state"].get(CALLER)
-        log.info(
-            "request",
-            request=scope["state"][REQUEST_ID],
-            interface=name,
-            method=method,
-            status=answer.status,
-            milliseconds=round(seconds * 1000, 1),
-            **({"caller": caller.name} if caller else {}),
-            **({"code": answer.code} if answer.code else {}),
-        )
+        line = {
+            "request": scope["state"][REQUEST_ID],
+            "interface": name,
+            "method": method,
+            "status": answer.status,
+            "milliseconds": round(seconds * 1000, 1),
+        }
+        if CALLER in scope["state"]:
+            line["caller"] = scope["state"][CALLER].name
+        if answer.code:
+            line["code"] = answer.code
+        self._log.info("request", **line)
 
 
 class _Answer:

@@ -8,8 +8,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import orjson
@@ -22,32 +22,37 @@ log: Any = structlog.get_logger("xroad_lite.gateway")
 
 def configure(*, json: bool) -> None:
     """Write lines for programs, or for people at a terminal."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer(_text)
-        if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    file: Any = _Gathered(sys.stderr) if json else sys.stderr
+    chain: list[Any] = [_line] if json else _for_people()
+    factory: Any = _Gathered if json else structlog.WriteLoggerFactory
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=chain,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file),
+        logger_factory=factory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
+        structlog.stdlib.ProcessorFormatter(processor=chain[-1], foreign_pre_chain=chain[:-1])
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def _text(event: Any, default: Callable[[Any], Any]) -> str:
-    return orjson.dumps(event, default=default).decode()
+def _for_people() -> list[Any]:
+    return [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+    ]
+
+
+def _line(logger: Any, level: str, event: Any) -> str:
+    """An event as JSON, in one step: there is one for each request."""
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(logger, level, event)
+    event["level"] = level
+    event["timestamp"] = datetime.now(UTC)
+    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z).decode()
 
 
 class _Gathered:
@@ -61,14 +66,17 @@ class _Gathered:
         atexit.register(self._write_out)
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
+    def __call__(self, *_: Any) -> _Gathered:
+        """It is the logger for all."""
+        return self
+
     def write(self, line: str) -> None:
         """Take a line, from any thread."""
         self._lines.append(line)
         if not self._some.is_set():
             self._some.set()
 
-    def flush(self) -> None:
-        """Soon, not now."""
+    info = warning = error = write
 
     def _run(self) -> None:
         while True:
@@ -79,5 +87,6 @@ class _Gathered:
 
     def _write_out(self) -> None:
         with self._writing, suppress(OSError):  # who no longer reads the log stops no call
-            self._file.write("".join(self._lines.popleft() for _ in range(len(self._lines))))
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            self._file.write("\n".join((*lines, "")))
             self._file.flush()

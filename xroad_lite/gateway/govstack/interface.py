@@ -24,7 +24,7 @@ from xroad_lite.gateway.govstack.subscriptions import Subscriptions
 from xroad_lite.gateway.headers import by_name
 from xroad_lite.gateway.problems import ProblemError, problem_response
 
-CLIENT = "x-govstack-client"
+CLIENT, _CLIENT = "x-govstack-client", b"x-govstack-client"
 FILE = "govstack/subscriptions.json"
 _DOCUMENTED = "xroad_lite.govstack"
 _Operation = tuple[Callable[[Asked], Awaitable[Response]], tuple[int, ...]]
@@ -73,7 +73,7 @@ class GovStack:
         if not scope["path"].startswith("/r1/"):
             return False
         names = by_name(scope)
-        if CLIENT.encode() in names:
+        if _CLIENT in names:
             return True
         return b"x-road-client" not in names and shape(scope) in self._operations
 

@@ -121,7 +121,7 @@ class Consumer:
     def _sealed(self, scope: Scope, content: bytes) -> _Asked:
         """The call as it came, for a message's body."""
         given = by_name(scope)
-        request_id, query_id = new_uuid(), _header(given, b"x-road-id")
+        request_id, query_id = scope["state"][REQUEST_ID], _header(given, b"x-road-id")
         headers = calls.request_headers(as_sent(scope), token=token_of(scope) is not None)
         headers.append({"name": calls.REQUEST_ID, "value": request_id})
         if not query_id:
@@ -135,7 +135,8 @@ class Consumer:
         }
         if scope["query_string"]:
             body["query"] = scope["query_string"].decode("ascii")
-        return _Asked(body, content, request_id, query_id, scope)
+        trace = traceparent(every(scope, TRACEPARENT))
+        return _Asked(body, content, request_id, query_id, given, trace)
 
     @property
     def _instance(self) -> str:
@@ -176,7 +177,7 @@ class Consumer:
     def _answer(
         self, node: NodeAtWork, subsystem: str, type_: str, body: Any, asked: _Asked
     ) -> Awaitable[Message]:
-        given = by_name(asked.scope)
+        given = asked.given
         asking = node.desk.ask(
             subsystem,
             type_,
@@ -185,7 +186,7 @@ class Consumer:
             user_id=calls.text(given.get(b"x-road-userid")),
             issue=calls.text(given.get(b"x-road-issue")),
             represented_party=calls.text(given.get(b"x-road-represented-party")),
-            traceparent=traceparent(every(asked.scope, TRACEPARENT)),
+            traceparent=asked.trace,
         )
         return node.done(asking)
 
@@ -197,7 +198,8 @@ class _Asked(NamedTuple):
     content: bytes
     request_id: str
     query_id: str
-    scope: Scope
+    given: Given
+    trace: str | None
 
     def hash(self) -> str:
         """X-Road's hash of it."""
@@ -205,7 +207,7 @@ class _Asked(NamedTuple):
 
     def ids(self, request_hash: str) -> calls.Headers:
         """X-Road's own headers of the answer, section 4.3."""
-        client = _header(by_name(self.scope), b"x-road-client") or ""
+        client = _header(self.given, b"x-road-client") or ""
         service = "/".join(self.body["path"].split("/")[2:7])
         return [
             (calls.ID, self.query_id),
