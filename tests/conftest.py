@@ -87,10 +87,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the PATH, whose ``xroad-lite`` runs without the time to start."""
-    with quick_program(tmp_path_factory.mktemp("bin")) as folder:
-        yield folder
+    return quick_program(tmp_path_factory.mktemp("bin"))
 
 
 @pytest.fixture(scope="session")

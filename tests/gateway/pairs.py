@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import quick_cli
 import yaml
 
 from xroad_lite.stewardship import DevelopmentInstance
@@ -168,7 +167,7 @@ def _now() -> float:
 class Running:
     """A gateway's process, and a client of it."""
 
-    process: subprocess.Popen[str]
+    process: quick_cli.Started
     log: Path
     url: str = ""
     http: httpx.Client = field(default_factory=httpx.Client)
@@ -182,10 +181,9 @@ class Running:
 def start(folder: Path, **settings: Any) -> Running:
     """Start ``xroad-lite gateway`` beside the node in a folder; ``ready`` waits for it."""
     (folder / "gateway.yaml").write_text(yaml.safe_dump({"port": 0, "open": True, **settings}))
-    command = [sys.executable, "-m", "xroad_lite.cli", "gateway", "--node", str(folder), "--json"]
     log = folder / "gateway.log"
     with log.open("w") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = quick_cli.start("gateway", "--node", str(folder), "--json", errors=errors)
     return Running(process, log)
 
 
@@ -194,7 +192,6 @@ def ready(*started: Running) -> Iterator[tuple[Running, ...]]:
     """Gateways at work, until the block ends."""
     try:
         for one in started:
-            assert one.process.stdout is not None
             line = one.process.stdout.readline()
             assert line, one.log.read_text()
             one.url = json.loads(line)["url"]
@@ -205,7 +202,6 @@ def ready(*started: Running) -> Iterator[tuple[Running, ...]]:
             one.process.terminate()
         for one in started:
             assert one.process.wait(timeout=30) == 0, one.log.read_text()
-            assert one.process.stdout is not None
             one.process.stdout.close()
             one.http.close()
 

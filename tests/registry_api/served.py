@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import quick_cli
 
 from xroad_lite.stewardship import DevelopmentInstance, bundled_files
 from xroad_lite.stewardship.schemas import register_version
@@ -29,7 +28,7 @@ class Served:
     url: str
     instance: DevelopmentInstance
     http: httpx.Client
-    process: subprocess.Popen[str]
+    process: quick_cli.Started
 
     def ask(
         self, method: str, path: str, body: Any = None, *, writing: bool = False, **more: Any
@@ -63,13 +62,9 @@ class Served:
 @contextmanager
 def serving(instance: DevelopmentInstance, *options: str) -> Iterator[Served]:
     """``xroad-lite registry serve`` on a free port, until the block ends."""
-    command = [sys.executable, "-m", "xroad_lite.cli", "registry", "serve"]
     folder = str(instance.folder / "registry")
-    process = subprocess.Popen(
-        [*command, folder, "--port", "0", "--json", *options], stdout=subprocess.PIPE, text=True
-    )
+    process = quick_cli.start("registry", "serve", folder, "--port", "0", "--json", *options)
     try:
-        assert process.stdout is not None
         said = json.loads(process.stdout.readline())
         with httpx.Client(base_url=said["url"], timeout=30) as http:
             yield Served(said["url"], instance, http, process)
