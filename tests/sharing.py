@@ -1,4 +1,4 @@
-"""Which tests run in one process, which first, and which are left out; holds no test.
+"""Which tests run in one process, which first, which are left out, how long; holds no test.
 
 A file's tests stay together. So do folders' whose tests share servers: each server takes seconds
 of all cores to start. What takes longest begins first, so that no process is idle at the end.
@@ -11,6 +11,8 @@ import random
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
+
+from hypothesis import settings
 
 FOLDERS = {
     "transports": "broker",
@@ -43,6 +45,11 @@ def left_out(items: list[Any]) -> list[Any]:
         count = found[0].get_closest_marker("sampled").args[0]
         left += random.Random(DAY + name).sample(found, max(0, len(found) - count))
     return left
+
+
+def examples(most: int) -> int:
+    """How many cases of a law are tried that a build tries so often: a plain run a quarter."""
+    return most if settings().max_examples >= 100 else most // 4
 
 
 def unit(nodeid: str) -> str:

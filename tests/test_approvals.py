@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sharing import examples
 
 from xroad_lite.envelope import jws
 from xroad_lite.errors import SealError
@@ -57,7 +58,7 @@ def test_a_file_of_any_size_is_approved_by_a_small_signature() -> None:
     jws.verify(jws.read_detached(token, large, jws.APPROVAL))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_hostile_approvals_raise_our_errors_only(data: st.DataObject) -> None:
     """Random bytes and changed approvals are refused, never believed."""

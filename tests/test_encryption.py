@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sharing import examples
 
 from xroad_lite import encryption
 from xroad_lite.encryption import PrivateKey, PublicKey
@@ -196,7 +197,7 @@ def test_whatever_is_changed_in_the_form_is_refused(what: str, code: str, change
     assert refused.value.code == f"encryption.{code}"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.data())
 def test_hostile_bytes_raise_our_errors_only(data: st.DataObject) -> None:
     """Random bytes, and a good body with a few bytes changed, end in ``EncryptionError``."""

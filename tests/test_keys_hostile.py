@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sharing import examples
 
 from xroad_lite.errors import KeysError
 from xroad_lite.identifiers import SubsystemId
@@ -103,7 +104,7 @@ def test_a_repeated_extension_is_refused():
     assert checked(twice) == "keys.certificate"
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_any_changed_byte_is_refused_or_harmless(data):
     """A certificate, a list or a request with bytes changed raises nothing but our errors."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sharing import examples
 
 from tests.timestamping import TestAuthority
 from xroad_lite import timestamps
@@ -112,7 +113,7 @@ def test_no_changed_byte_alters_what_a_token_proves(trusted: Authorities, token:
     assert survived < 6
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=200))
 def test_hostile_bytes_raise_our_errors_only(data: bytes) -> None:
     """Whatever comes instead of a token or an answer is refused as such."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
 from documented import tried
 from pairs import Pair, Running
 from rooms import Rooms, drained, emptied
@@ -53,5 +52,7 @@ def in_a_room(case: Any, client: str) -> None:
 def test_every_answer_is_documented(asked: tuple[str, Running]) -> None:
     """No server error, and nothing that GovStack's document does not say."""
     client, running = asked
+    import schemathesis
+
     schema = schemathesis.openapi.from_path(DOCUMENT)
     assert tried(schema, running, partial(in_a_room, client=client)) == 14

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import schemathesis
 from documented import tried
 from openapi_spec_validator import validate
 from pairs import Pair, Running
@@ -29,5 +28,7 @@ def in_haste(case: Any) -> None:
 def test_every_answer_is_documented(two: Pair, side: str) -> None:
     """Schemathesis, over all operations but the endless stream: no server error, nothing unsaid."""
     running: Running = getattr(two, side)
+    import schemathesis
+
     schema = schemathesis.openapi.from_url(f"{running.url}/openapi.json")
     assert tried(schema, running, in_haste, skip="/events") == 9

@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sharing import examples
 
 from xroad_lite.errors import LogError
 from xroad_lite.messagelog import checkpoints, merkle, notes
@@ -139,7 +140,7 @@ def test_a_proof_stands_alone(size: int, data: st.DataObject) -> None:
         Proof(index + 1, again.hashes, note).verify(tree.leaves[index], LOG.verifier())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_hostile_proofs_raise_our_errors_only(data: st.DataObject) -> None:
     """A proof with a few bytes changed never verifies and never fails otherwise."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import V1
+from sharing import examples
 
 POST = "/subjects/citizens%2Fperson"
 DEEP = 100_000
@@ -177,7 +178,7 @@ def test_other_media_types_are_refused(media_type, read_only):
     assert (answer.status_code, answer.json()["error_code"]) == (415, 415)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "BREW"]),
     path=st.lists(

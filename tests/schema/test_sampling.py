@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import sharing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,7 +122,7 @@ def test_what_allows_nothing_has_no_example() -> None:
     assert near_misses(compile_schema(True, "json"), 5) == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=sharing.examples(60))
 @given(st.integers(0, 2**40))
 def test_random_schemas_have_valid_examples_or_none(seed: int) -> None:
     """Whatever a schema says: what comes out is valid, each near miss breaks one rule."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from semantic_cases import IRIS, TEXT, cell, record, terms, world, world_files
+from sharing import examples
 from slow_reasoning import Reasoning, Template
 from slow_road import SlowRoad, known
 
@@ -71,7 +72,7 @@ def _vocabulary(web: list[Row]) -> Vocabulary:
     return Vocabulary("", known, cells, {}, {}, (), _by_target=by_target(cells))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(webs())
 def test_the_choice_equals_a_naive_one(web: list[Row]) -> None:
     """Exact before broader, then measure; two exact are an error, ties of broader are missing."""

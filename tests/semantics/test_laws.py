@@ -23,6 +23,7 @@ from semantic_cases import (
     vocabulary,
     world,
 )
+from sharing import examples
 
 from xroad_lite import semantics
 from xroad_lite.errors import SemanticsError
@@ -186,7 +187,7 @@ SCHEMAS = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(SCHEMAS)
 def test_hostile_schemas_raise_only_our_error(document: Any) -> None:
     """Whatever stands where a schema should, a translator comes out or a SemanticsError does."""
@@ -198,7 +199,7 @@ def test_hostile_schemas_raise_only_our_error(document: Any) -> None:
     assert made.report.target
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(JSON)
 def test_hostile_messages_raise_only_our_error(value: Any) -> None:
     """Whatever is in a message, a translation comes out or a SemanticsError does."""

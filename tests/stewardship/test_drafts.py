@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sharing import examples
 
 from xroad_lite.errors import SchemaError
 from xroad_lite.schema import compile_schema
@@ -28,7 +29,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.lists(values, min_size=1, max_size=8))
 def test_a_draft_accepts_its_samples(samples: list[Any]) -> None:
     """Every draft compiles and accepts all that it was made from."""

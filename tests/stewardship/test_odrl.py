@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyld import jsonld
+from sharing import examples
 
 from xroad_lite.errors import RegistryError
 from xroad_lite.registry import Agreement
@@ -52,7 +53,7 @@ def again(document: dict[str, Any]) -> Agreement:
     return Agreement.model_validate(from_odrl(made, BASE))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sets(st.sampled_from(sorted(MORE))), st.booleans())
 def test_there_and_back_is_the_same(more: set[str], is_open: bool) -> None:
     """Whatever an agreement says, in any combination, unknown fields too."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sharing import examples
 
 from xroad_lite.errors import SchemaError
 from xroad_lite.schema import check_compatibility, compile_schema
@@ -124,7 +125,7 @@ def value(random: Random, of: Any) -> Any:
     )
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=examples(150), deadline=None, database=None)
 @given(st.integers(0, 2**40))
 def test_compatible_means_that_bytes_are_read(seed: int) -> None:
     """What the writer wrote, a reader judged compatible really reads."""

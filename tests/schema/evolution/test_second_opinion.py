@@ -9,6 +9,7 @@ import jsonschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schema_pairs import DRAFT_07, VALUES, pair
+from sharing import examples
 
 from xroad_lite.errors import SchemaError
 from xroad_lite.schema import compile_schema
@@ -24,7 +25,7 @@ def second_opinion(schema: dict[str, Any]) -> Any:
     return jsonschema.Draft202012Validator(schema)
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=examples(60), deadline=None, database=None)
 @given(st.integers(0, 2**40))
 def test_bodies_are_judged_alike(seed: int) -> None:
     """Random schemas accept and refuse the same values in both libraries."""
