@@ -11,6 +11,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from xroad_lite.errors import ConfigurationError
+from xroad_lite.gateway.deadlines import Deadline
 from xroad_lite.gateway.settings import Address, GatewaySettings
 
 Headers = Sequence[tuple[str, str]]
@@ -83,9 +85,14 @@ class HttpClient:
         Headers must be clean: neither controls nor any that frame the message.
         """
         request = self._request(method, path, query, headers, content)
+        ends = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout), self._free:
-                return await self._exchange(method, request)
+            async with asyncio.timeout_at(ends) if self._free.locked() else nullcontext():
+                await self._free.acquire()
+            try:
+                return await self._exchange(method, request, ends)
+            finally:
+                self._free.release()
         except TimeoutError:
             raise UnreachableError(f"no answer within {self._timeout:g} s") from None
         except OSError as error:  # ssl.SSLError too
@@ -109,19 +116,23 @@ class HttpClient:
             lines.append(f"Content-Length: {len(content)}")
         return "\r\n".join((*lines, "", "")).encode("latin-1") + content
 
-    async def _exchange(self, method: str, request: bytes) -> Answer:
+    async def _exchange(self, method: str, request: bytes, ends: float) -> Answer:
         connection = self._kept()
         if connection is not None:
             try:
-                return await self._on(connection, method, request)
+                return await self._on(connection, method, request, ends)
             except _ClosedEarlyError:
                 if method not in _IDEMPOTENT:
                     raise
-        return await self._on(await self._connect(), method, request)
+        async with asyncio.timeout_at(ends):
+            connection = await self._connect()
+        return await self._on(connection, method, request, ends)
 
-    async def _on(self, connection: _Connection, method: str, request: bytes) -> Answer:
+    async def _on(
+        self, connection: _Connection, method: str, request: bytes, ends: float
+    ) -> Answer:
         try:
-            answer = await connection.exchange(method, request)
+            answer = await connection.exchange(method, request, ends)
         except BaseException:
             connection.close()
             raise
@@ -162,26 +173,29 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, max_content: int) -> None:
         self._max_content = max_content
+        self._parser = httptools.HttpResponseParser(self)
+        self._deadline = Deadline(asyncio.get_running_loop(), self._late)
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Answer] | None = None
         self._closed = False
         self.reusable = True
         """Whether another request may follow."""
 
-    async def exchange(self, method: str, request: bytes) -> Answer:
-        """Send a request; its answer, or ``CallError``."""
+    async def exchange(self, method: str, request: bytes, ends: float) -> Answer:
+        """Send a request; its answer, or ``CallError``; ``TimeoutError`` at ``ends``."""
         assert self._transport is not None
         if self._closed:
             raise _ClosedEarlyError("the connection was closed")
         self.reusable = False
         self._method = method
-        self._parser = httptools.HttpResponseParser(self)
         self._began = False
         self._seen = 0
         self._headers: list[tuple[str, str]] = []
         self._content = bytearray()
         self._framed: bool | None = None
-        self._waiting = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        self._deadline.set(ends - loop.time())
         self._transport.write(request)
         return await self._waiting
 
@@ -210,6 +224,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
         self.reusable = False
+        self._deadline.end()
         if self._waiting is None or self._waiting.done():
             return
         if exc is None and self._framed is False:  # the end of the connection is its end
@@ -266,10 +281,14 @@ class _Connection(asyncio.Protocol):
     def _done(self, *, keep: bool = False) -> None:
         if self._waiting is not None and not self._waiting.done():
             self.reusable = keep
+            self._deadline.clear()
             status = self._parser.get_status_code()
             self._waiting.set_result(Answer(status, self._headers, bytes(self._content)))
 
-    def _fail(self, error: CallError) -> None:
+    def _late(self) -> None:
+        self._fail(TimeoutError())
+
+    def _fail(self, error: Exception) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(error)
         self.close()

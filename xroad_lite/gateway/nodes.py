@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -67,12 +67,14 @@ class NodeAtWork:
         self._telling = False  # before it looks: what is done from now on calls again
         while self._done:
             waiting, done = self._done.popleft()
-            if waiting.done() or done.cancelled():
-                waiting.cancel()
-            elif (error := done.exception()) is not None:
-                waiting.set_exception(error)
-            else:
+            if waiting.done():
+                continue
+            try:
                 waiting.set_result(done.result())
+            except CancelledError:
+                waiting.cancel()
+            except BaseException as error:  # noqa: BLE001  whoever waits gets it
+                waiting.set_exception(error)
 
     def may_receive(self, type_: str) -> bool:
         """Whether an agreement lets it have events of a type, or a service of it is asked by it."""
