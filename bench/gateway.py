@@ -18,13 +18,15 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httptools
+import uvloop
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "gateway"))
+_TESTS = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(_TESTS), str(_TESTS / "gateway")]
 
 
 class _Service(asyncio.Protocol):
@@ -166,7 +168,7 @@ def _of(pid: int) -> tuple[float, float]:
 
 def measure(seconds: float, concurrency: int, folder: Path) -> dict[str, object]:
     """Two gateways, a provider and a load client, each a process; what came of it."""
-    from pairs import instance, ready, start
+    from pairs import instance
 
     from xroad_lite.testing import CIVIL, HEALTH
 
@@ -176,13 +178,12 @@ def measure(seconds: float, concurrency: int, folder: Path) -> dict[str, object]
         url = f"http://127.0.0.1:{_port_of(_started([*me, 'serve'], stack))}"
         limits = {"calls": 1000}
         provider = [{"service": "echo", "url": url}]
-        both = stack.enter_context(
-            ready(
-                start(made.node_folder(HEALTH), limits=limits),
-                start(made.node_folder(CIVIL), providers=provider, limits=limits),
-            )
-        )
-        port, target = both[0].port, f"/r1/{CIVIL}/echo/x"
+        both = [
+            _gateway(made.node_folder(HEALTH), stack, limits=limits),
+            _gateway(made.node_folder(CIVIL), stack, limits=limits, providers=provider),
+        ]
+        port, _ = map(_port_of, both)
+        target = f"/r1/{CIVIL}/echo/x"
 
         def load(port: int, seconds: float) -> dict[str, object]:
             command = [*me, "load", str(port), target, HEALTH, str(seconds), str(concurrency)]
@@ -191,9 +192,9 @@ def measure(seconds: float, concurrency: int, folder: Path) -> dict[str, object]
             return found
 
         load(port, min(2.0, seconds))
-        before = [_of(one.process.pid) for one in both]
+        before = [_of(one.pid) for one in both]
         found = load(port, seconds)
-        after = [_of(one.process.pid) for one in both]
+        after = [_of(one.pid) for one in both]
         requests = float(str(found["requests"]))
         cpu = [round(1e6 * (b[0] - a[0]) / requests) for a, b in zip(before, after, strict=True)]
         memory = [(round(a[1]), round(b[1])) for a, b in zip(before, after, strict=True)]
@@ -211,27 +212,39 @@ def measure(seconds: float, concurrency: int, folder: Path) -> dict[str, object]
     }
 
 
-def _started(command: list[str], stack: ExitStack) -> subprocess.Popen[str]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def _gateway(folder: Path, stack: ExitStack, **settings: object) -> subprocess.Popen[str]:
+    """A gateway beside the node in a folder; its log lines go to a file, as a service's do."""
+    (folder / "gateway.yaml").write_text(json.dumps({"port": 0, "open": True, **settings}))
+    errors = stack.enter_context((folder / "gateway.log").open("w"))
+    command = [sys.executable, "-m", "xroad_lite.cli", "gateway", "--node", str(folder), "--json"]
+    return _started(command, stack, errors)
+
+
+def _started(
+    command: list[str], stack: ExitStack, errors: IO[str] | None = None
+) -> subprocess.Popen[str]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     stack.callback(process.wait)
     stack.callback(process.terminate)
     return process
 
 
 def _port_of(process: subprocess.Popen[str]) -> int:
+    """Where it listens: the first line that it prints is the port, or has its URL."""
     assert process.stdout is not None
-    return int(process.stdout.readline())
+    line = process.stdout.readline()
+    return int(line) if line.strip().isdecimal() else int(json.loads(line)["url"].split(":")[-1])
 
 
 def main() -> None:
     """Measure, or be one of the other processes."""
     words = sys.argv[1:]
     if words[:1] == ["serve"]:
-        asyncio.run(_serve())
+        uvloop.run(_serve())
     elif words[:1] == ["bare"]:
         _serve_bare()
     elif words[:1] == ["load"]:
-        asyncio.run(_load(int(words[1]), words[2], words[3], float(words[4]), int(words[5])))
+        uvloop.run(_load(int(words[1]), words[2], words[3], float(words[4]), int(words[5])))
     else:
         seconds, concurrency = float(words[0] if words else 10), int(words[1] if words[1:] else 500)
         with tempfile.TemporaryDirectory() as folder:
