@@ -60,7 +60,7 @@ def publish_ours(url: str, count: int) -> None:
             size = min(BATCH, count - sent)
             transport.send(
                 [
-                    Parcel(sent + n, RECEIVER, LANE, SEAL, SALT, BODY, ATTRIBUTES)
+                    Parcel(sent + n, RECEIVER, LANE, SEAL, SALT, BODY, lambda: ATTRIBUTES)
                     for n in range(size)
                 ]
             )

@@ -88,9 +88,7 @@ class Scribe:
             )
             if outcome == entries.ACCEPTED:
                 self.store.note_sequence(entries.IN, sealed.source, int(sealed.sequence))
-                inbox, key = Inbox(self.store), (sealed.type, sealed.source)
-                inbox.accept(index, *key, sealed.id, made.opened.identity, at)
-                inbox.add(index, *key, sealed.subject, None)
+                Inbox(self.store).add(index, sealed.type, sealed.source, sealed.subject, None)
         return index
 
     def handled(self, at: float, index: int) -> int:

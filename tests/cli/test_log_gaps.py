@@ -8,7 +8,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from tests.evidence.test_two_parties import bundle, rewritten
+from tests.evidence.test_two_parties import bundle, lose_outbox, rewritten
 from xroad_lite.cli import app
 from xroad_lite.messagelog import Store, entries
 from xroad_lite.messagelog.checkpoints import Checkpoint
@@ -51,7 +51,7 @@ def publish(two, *, lost=False, **options):
     """A birth, perhaps lost on the way after the broker had it."""
     two.health.publish("health.birth", BIRTH, **options)
     if lost:
-        two.health.store.execute("DELETE FROM xl_outbox")
+        lose_outbox(two.health)
     two.settle()
 
 

@@ -1,10 +1,13 @@
 """Outbox and inbox: what may go now, what waits for what, and what the dead leave behind."""
 
 import random
+from collections import deque
 from contextlib import suppress
 
 import pytest
+from scribe import REFUSED, Scribe
 
+from xroad_lite.envelope import parse_seal
 from xroad_lite.messagelog import Inbox, Outbox, Store
 
 NOW = 1_790_000_000.0
@@ -18,6 +21,12 @@ def store(tmp_path):
     opened = Store(tmp_path / "log.sqlite3")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def scribe(store, es256):
+    """Who writes in the log of the store."""
+    return Scribe(store, es256)
 
 
 @pytest.fixture
@@ -35,6 +44,11 @@ def outbox(store):
 def due(inbox, now=NOW, types=BIRTH, limit=64):
     """The indexes that may be handled now."""
     return [row.index for row in inbox.due(now, limit, types)]
+
+
+def id_(number):
+    """One of our message ids, in their order."""
+    return f"0192f3a1-0000-7000-8000-{number:012}"
 
 
 def fill(inbox, *rows, type_="health.birth"):
@@ -141,47 +155,55 @@ def test_what_ran_when_the_process_ended_is_suspect(inbox):
     assert [row.suspect for row in inbox.due(NOW, 9, BIRTH)] == [False, False]
 
 
-def test_an_id_is_accepted_once_per_subscription_and_source(inbox):
-    """The identity of the first seal is remembered under it."""
-    inbox.accept(1, "health.birth", A, "id", "first", NOW)
-    assert inbox.accepted("health.birth", A, "id") == "first"
-    assert inbox.accepted("health.birth", B, "id") is None
-    assert inbox.accepted("health.death", A, "id") is None
-    inbox.forget_accepted(NOW)
-    assert inbox.accepted("health.birth", A, "id") == "first"
-    inbox.forget_accepted(NOW + 1)
-    assert inbox.accepted("health.birth", A, "id") is None
+def test_an_id_is_accepted_once_per_subscription_and_source(store, scribe):
+    """The identity of the first seal is known under it."""
+    entry = scribe.receive(NOW, id=id_(1), source=A, type="health.birth")
+    inbox, first = Inbox(store), parse_seal(store.seal(entry)).identity
+    assert inbox.accepted("health.birth", A, id_(1)) == first
+    assert inbox.accepted("health.birth", B, id_(1)) is None
+    assert inbox.accepted("health.death", A, id_(1)) is None
 
 
-def test_what_was_accepted_is_known_in_whatever_order_ids_come(store, inbox):
+def test_what_was_refused_or_sent_was_not_accepted(store, scribe):
+    """Under whatever id."""
+    scribe.receive(NOW, id=id_(1), source=A, type="health.birth", verdict=REFUSED)
+    scribe.send(NOW, id=id_(2), source=A, type="health.birth")
+    inbox = Inbox(store)
+    assert inbox.accepted("health.birth", A, id_(1)) is None
+    assert inbox.accepted("health.birth", A, id_(2)) is None
+
+
+def test_what_was_accepted_is_known_in_whatever_order_ids_come(store, scribe):
     """Also after a transaction that was undone, and after the store was opened again."""
-    rnd = random.Random(7)
+    rnd, inbox = random.Random(7), Inbox(store)
     known = {}
     for number in range(200):
-        id_, source = f"{rnd.randrange(60):02}", rnd.choice((A, B))
-        assert inbox.accepted("x.y", source, id_) == known.get((source, id_))
-        if (source, id_) in known:
+        one, source = id_(rnd.randrange(60)), rnd.choice((A, B))
+        assert inbox.accepted("x.y", source, one) == known.get((source, one))
+        if (source, one) in known:
             continue
         with suppress(ZeroDivisionError), store.transaction():
-            inbox.accept(number, "x.y", source, id_, f"seal {number}", NOW)
-            assert inbox.accepted("x.y", source, id_) == f"seal {number}"
+            entry = scribe.receive(NOW, id=one, source=source, type="x.y")
+            opened = parse_seal(store.seal(entry))
+            inbox.accept(opened)
+            assert inbox.accepted("x.y", source, one) == opened.identity
             _ = 1 / rnd.randrange(3)
-            known[(source, id_)] = f"seal {number}"
+            known[(source, one)] = opened.identity
+        assert inbox._accepting == {}  # memory holds those of the open transaction alone
         if number % 50 == 0:
             inbox = Inbox(store)
     assert len(known) > 50
 
 
-def test_memory_holds_the_ids_of_the_open_transaction_alone(store, inbox):
-    """However many came before: the table has them."""
-    for number in range(50):
-        inbox.accept(number, "health.birth", A, f"id-{number:03}", "seal", NOW)
-    assert len(inbox._accepting) == 1
-    with store.transaction():
-        for number in range(50, 60):
-            inbox.accept(number, "health.birth", A, f"id-{number:03}", "seal", NOW)
-        assert len(inbox._accepting) == 10
-    assert inbox.accepted("health.birth", A, "id-007") == "seal"
+def test_a_lent_message_is_nobodys_after_a_restart(inbox):
+    """Until then it is not due, and is in nobody's way."""
+    inbox.add(1, "health.birth", A, None, None, NOW + 60)
+    inbox.add(2, "health.birth", A, None, None)
+    assert due(inbox) == [2]
+    assert due(inbox, NOW + 61) == [1, 2]
+    inbox.recover()
+    assert due(inbox) == [1, 2]
+    assert inbox.due(NOW, 1, BIRTH)[0].attempt == 1
 
 
 def test_the_undecided_keep_their_order(inbox):
@@ -232,6 +254,44 @@ def test_when_something_was_sent_is_known_for_a_while(outbox, store):
     assert store.query("SELECT * FROM xl_sent") == [(0, NOW), (1, NOW), (2, NOW + 9)]
     outbox.forget_sent(NOW + 5)
     assert store.query("SELECT * FROM xl_sent") == [(2, NOW + 9)]
+
+
+def test_what_is_added_is_due_without_asking_the_table(outbox, store):
+    """In its order; what was undone, given up or sent again is not mistaken."""
+    assert outbox.next_due(NOW) is None
+    assert ready(outbox) == []
+    with store.transaction():
+        outbox.add(0, A, "lane")
+        outbox.add(1, A, "lane")
+    with suppress(ZeroDivisionError), store.transaction():
+        outbox.add(2, A, "lane")
+        _ = 1 / 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "query", None)
+        assert (ready(outbox), ready(outbox, limit=1), ready(outbox, after=0)) == ([0, 1], [0], [1])
+        outbox.add(3, A, "lane")
+        assert ready(outbox, after=1) == [3]
+    assert ready(outbox, after=-1) == [0, 1, 3]
+    outbox.confirmed([3])
+    outbox.add(4, A, "lane")
+    assert ready(outbox, after=1) == [4]
+
+
+def test_more_than_memory_holds_is_due_all_the_same(outbox, store, monkeypatch):
+    """The table is asked then."""
+    monkeypatch.setattr(outbox, "_lately", deque(maxlen=8))
+    monkeypatch.setattr("xroad_lite.messagelog.outbox._REMEMBERED", 8)
+    outbox.next_due(NOW)
+    assert ready(outbox) == []
+    seen = []
+    for first in range(0, 60, 6):
+        with store.transaction():
+            for index in range(first, first + 6):
+                outbox.add(index, A, "lane")
+        seen += ready(outbox, after=seen[-1] if seen else -1, limit=5)
+    while len(seen) < 60:
+        seen += ready(outbox, after=seen[-1], limit=5)
+    assert seen == list(range(60))
 
 
 def test_an_entry_is_queued_once(outbox):

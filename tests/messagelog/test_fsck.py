@@ -106,7 +106,7 @@ DERIVED = {
     "a result was changed": (
         "UPDATE xl_messages SET result = 'accepted' WHERE result = 'refused'",
     ),
-    "an accepted id is gone": ("DELETE FROM xl_accepted WHERE idx = 13",),
+    "what a message answers was changed": ("UPDATE xl_messages SET inreplyto = 'x'",),
     "sequences are gone": ("DELETE FROM xl_sequences",),
     "a sequence was set back": ("UPDATE xl_sequences SET last = 2",),
     "a body without its entry": ("INSERT INTO xl_bodies VALUES (24, x'00', x'01', NULL)",),

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -168,13 +169,15 @@ def test_a_file_that_is_no_log_is_refused(content, tmp_path):
     assert (tmp_path / "log.sqlite3").read_bytes() == content
 
 
-def test_a_log_of_another_format_is_refused(store, tmp_path):
-    """A later version's log is not written by this one."""
-    store.set_meta("format", "2")
+@pytest.mark.parametrize("other", ["1", "3"])
+def test_a_log_of_another_format_is_refused(other, store, tmp_path):
+    """An earlier or a later version's log is not written by this one; the error says what to do."""
+    store.set_meta("format", other)
     store.close()
     with pytest.raises(LogError) as caught:
         Store(tmp_path / "log.sqlite3")
-    assert caught.value.code == "log.format"
+    assert (caught.value.code, f"format {other}" in str(caught.value)) == ("log.format", True)
+    assert "version" in caught.value.hint
 
 
 def test_what_is_not_there_is_said(store):
@@ -324,7 +327,7 @@ def test_an_adapter_cannot_reach_beyond_its_tables(sql, store):
     after = dict(store.query("SELECT name, sql FROM sqlite_master"))
     after.pop("mine")
     assert after == before
-    assert (store.size, store.meta("format")) == (2, "1")
+    assert (store.size, store.meta("format")) == (2, "2")
     assert store.query("PRAGMA journal_mode") == [("wal",)]
 
 
@@ -333,7 +336,7 @@ def test_our_own_statements_work_after_an_adapters(store):
     with store.transaction():
         with pytest.raises(RuntimeError):
             store.guest("SELECT value FROM xl_meta WHERE name = 'format'")
-        assert store.meta("format") == "1"
+        assert store.meta("format") == "2"
         store.append(LEAF)
     assert store.size == 1
 
@@ -356,3 +359,25 @@ def test_what_waits_for_the_disk_says_so(store):
     store.append(LEAF)
     assert store.query(level) == [(2,)]
     assert store.size == 2
+
+
+def test_who_listens_is_told_how_a_transaction_ended(store):
+    """Once, at the end of the outermost one."""
+    told = []
+    with store.transaction():
+        store.then(told.append)
+        with store.transaction():
+            store.append(b"{}")
+        assert told == []
+    with suppress(ZeroDivisionError), store.transaction():
+        store.then(told.append)
+        _ = 1 / 0
+    with store.transaction():
+        pass
+    assert told == [True, False]
+
+
+def test_a_row_outside_of_a_transaction_is_not_taken(store):
+    """Nobody would know when it is written."""
+    with pytest.raises(RuntimeError, match="in a transaction"):
+        store.insert("xl_sent", 1, 2.0)

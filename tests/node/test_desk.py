@@ -78,6 +78,77 @@ def test_who_waits_gets_what_comes_later(two: TwoAgencies) -> None:
         message.publish("health.birth", BIRTH)
 
 
+def test_what_has_no_subject_is_given_as_it_comes(two: TwoAgencies) -> None:
+    """One taker after the other, each as many as it wants; what is left is taken later."""
+    two.civil.desk.hold("health.birth")
+    some, one = two.civil.desk.take("health.birth", limit=2), two.civil.desk.take("health.birth")
+    two.settle()
+    publish(two, None, None, None, None)
+    taken = [*some.result(timeout=0), *one.result(timeout=0)]
+    assert (len(some.result()), len(one.result())) == (2, 1)
+    assert [message.entry for message in taken] == sorted(message.entry for message in taken)
+    for message in taken:
+        done(two, two.civil.desk.finish(message.entry))
+    (left,) = take(two, limit=9)
+    assert left.entry not in {message.entry for message in taken}
+    rows = "SELECT idx, running FROM xl_inbox"
+    assert two.civil.store.query(rows) == [(left.entry, 3)]
+
+
+def test_what_was_given_in_a_transaction_that_failed_is_given_once(
+    two: TwoAgencies, monkeypatch: Any
+) -> None:
+    """Who waited waits on, in the same place, and gets what comes again."""
+    two.civil.desk.hold("health.birth")
+    first, second = (two.civil.desk.take("health.birth", limit=2) for _ in range(2))
+    two.settle()
+    for _ in range(3):
+        two.health.publish("health.birth", BIRTH)
+    two.health.step()
+    store = two.civil.store
+    command = type(store)._command
+
+    def full(self: Any, sql: str) -> None:
+        if self is store and sql == "COMMIT":
+            raise LogError("log.store", "the disk is full")
+        command(self, sql)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(type(store), "_command", full)
+        with pytest.raises(LogError):
+            two.civil._receiver.pump(two.civil.now())
+    assert not first.done()
+    two.settle()
+    taken = [*first.result(timeout=0), *second.result(timeout=0)]
+    assert (len(first.result()), len({message.id for message in taken})) == (2, 3)
+
+
+def test_who_goes_away_while_it_is_served_gets_nothing(two: TwoAgencies) -> None:
+    """The next one does, as if nobody had taken it."""
+    two.civil.desk.hold("health.birth")
+    gone = two.civil.desk.take("health.birth")
+    two.settle()
+    two.health.publish("health.birth", BIRTH)
+    two.health.step()
+    assert two.civil._receiver.pump(two.civil.now())
+    assert gone.cancel()
+    (message,) = take(two)
+    assert message.attempt == 1
+
+
+def test_a_lease_that_began_at_once_ends_too(two: TwoAgencies) -> None:
+    """The message is taken again, one attempt later."""
+    two.civil.desk.hold("health.birth")
+    waiting = two.civil.desk.take("health.birth", lease=30)
+    two.settle()
+    publish(two, None)
+    (message,) = waiting.result(timeout=0)
+    assert take(two) == []
+    two.clock.turn(31)
+    (again,) = take(two)
+    assert (again.entry, again.attempt) == (message.entry, 2)
+
+
 def test_a_subject_is_out_once(two: TwoAgencies) -> None:
     """The second of one source and subject waits until the first is finished."""
     two.civil.desk.hold("health.birth")

@@ -678,7 +678,7 @@ def test_a_full_disk_loses_nothing(who, two, monkeypatch):
         number_published = sent(two.health)
     else:
         number_published = 20
-        assert two.civil.store.query("SELECT count(*) FROM xl_accepted") == [(0,)]
+        assert two.civil.store.query("SELECT count(*) FROM xl_messages") == [(0,)]
     store.query("PRAGMA max_page_count = 1000000")
     for _ in range(5):
         two.clock.turn(10)

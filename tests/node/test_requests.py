@@ -13,7 +13,7 @@ from xroad_lite.errors import ConfigurationError, RefusedError, RejectedError, R
 from xroad_lite.messagelog import entries
 from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.node import Node
-from xroad_lite.testing import CIVIL, HEALTH, Clock, Tamperer
+from xroad_lite.testing import BIRTH, CIVIL, HEALTH, Clock, Tamperer
 from xroad_lite.transports import REPLIES, Parcel
 
 NOW = 1_790_000_000.0
@@ -265,6 +265,23 @@ def test_an_answer_is_taken_once_and_from_the_one_asked(two):
     assert [one["code"] for one in verdict if one.get("outcome") == "refused"] == [
         "freshness.no_open_request"
     ]
+
+
+def test_a_question_that_memory_has_no_more_is_found_in_the_log(two):
+    """Its answer is accepted, once; what was published to somebody is no question."""
+    two.civil.serve(QUERY)(lambda message: PERSON)
+    two.civil.subscribe("health.birth")(lambda message: None)
+    asking = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=20)
+    two.health.step()
+    kept = two.health._receiver._asked_before(last_out(two.health)[0]["id"])
+    assert kept == two.health._sender.asked.popitem()[1]
+    two.settle()
+    assert asking.result(timeout=0).body == PERSON
+    asked = [one.attributes() for one in _entries(two.health)]
+    question = next(one["id"] for one in asked if one.get("type") == QUERY)
+    assert two.health._receiver._asked_before(question) is None
+    event = two.health.publish("health.birth", BIRTH, expires=two.clock() + 20)
+    assert two.health._receiver._asked_before(event) is None
 
 
 def test_a_handler_may_ask_before_it_writes(two, instance):

@@ -30,7 +30,8 @@ class Outbox:
         lane = self._lanes[number % len(self._lanes)]
         body = b"%d " % number + self._body
         attributes = {"id": f"id-{number}", "type": lane, "source": "x" * 40}
-        return Parcel(number, self._recipient, lane, b"seal %d" % number, SALT, body, attributes)
+        seal = b"seal %d" % number
+        return Parcel(number, self._recipient, lane, seal, SALT, body, lambda: attributes)
 
     def add(self, count: int) -> None:
         """So many more numbers are to be sent."""

@@ -29,7 +29,7 @@ def test_what_is_sent_arrives_as_it_was(world: World) -> None:
     b.listen([LANE])
     body = bytes(range(256)) * 10
     attributes = {"id": "one", "type": LANE, "source": world.name("A"), "subject": "niño"}
-    sent = parcel(7, world.name("B"), seal=b"s" * 16_384, body=body, attributes=attributes)
+    sent = parcel(7, world.name("B"), seal=b"s" * 16_384, body=body, attributes=lambda: attributes)
     assert send(a, sent) == {7: Outcome.CONFIRMED}
     (found,) = arrivals(b, 1)
     assert (found.lane, found.seal, found.salt, found.body) == (LANE, sent.seal, SALT, body)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from threading import get_ident
 from typing import Any, ClassVar
 
 from xroad_lite.errors import LogError
@@ -24,14 +25,16 @@ _PAGE_BYTES = 8192
 _TOGETHER = 32
 """Rows of one statement: sqlite opens table and indexes once for all of them."""
 
-_Rows = list[Sequence[object]]
+_LONG_BYTES = 16_384
+
+_Rows = list[Sequence[Any]]
 
 
 class Database:
     """The open file. Safe for threads; ``transaction`` nests and joins the outer one."""
 
-    _large: ClassVar[frozenset[str]] = frozenset()
-    """Tables of which many rows may be too much to be held twice."""
+    _large: ClassVar[Mapping[str, int]] = {}
+    """By table the column that may be long: many long rows are too much to be held twice."""
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
@@ -43,6 +46,8 @@ class Database:
         self._durable = True
         self._pending: dict[str, tuple[str, _Rows]] = {}
         """What waits to be written, by table."""
+        self._listeners: list[Callable[[bool], None]] = []
+        """Who is told how the open transaction ended."""
         self._connection = self._open(readonly)
 
     def _open(self, readonly: bool) -> sqlite3.Connection:
@@ -94,7 +99,14 @@ class Database:
     @property
     def in_transaction(self) -> bool:
         """Whether this thread's caller is inside ``transaction``."""
-        return self._owner == threading.get_ident()
+        return self._owner == get_ident()
+
+    def then(self, tell: Callable[[bool], None]) -> None:
+        """Have ``tell`` called at the end of the open transaction, with whether it is kept.
+
+        It is the first to know, whoever waits for the store, and must not use the store itself.
+        """
+        self._listeners.append(tell)
 
     def _begin(self, *, durable: bool) -> None:
         """Open the outermost transaction, the lock being held."""
@@ -107,19 +119,26 @@ class Database:
             raise
 
     def _finish(self, *, commit: bool) -> None:
+        if not commit:
+            self._roll_back()
+            return
         try:
-            if commit:
-                self.flush()
-                self._command("COMMIT")
-                return
+            self.flush()
+            self._command("COMMIT")
         except LogError:
             self._roll_back()
             raise
-        self._roll_back()
+        self._tell(kept=True)
+
+    def _tell(self, *, kept: bool) -> None:
+        listeners, self._listeners = self._listeners, []
+        for tell in listeners:
+            tell(kept)
 
     def _roll_back(self) -> None:
         self._pending.clear()
         self._forget()
+        self._tell(kept=False)
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -137,7 +156,9 @@ class Database:
     # writing
 
     def insert(self, table: str, *row: object, verb: str = "INSERT") -> None:
-        """Add a row, in the open transaction; rows of one table are written together."""
+        """Add a row, in the caller's transaction; rows of one table are written together."""
+        if self._owner is None:
+            raise RuntimeError("rows are written in a transaction")
         pending = self._pending.get(table)
         if pending is None or pending[0] != verb:
             if pending is not None:
@@ -145,15 +166,12 @@ class Database:
             pending = self._pending[table] = (verb, [])
         pending[1].append(row)
 
-    def waits(self, table: str) -> bool:
-        """Whether rows of a table wait to be written in this transaction."""
-        return table in self._pending
-
     def flush(self) -> None:
         """Write what waits, so that statements which follow see it."""
         pending, self._pending = self._pending, {}
         for table, (verb, rows) in pending.items():
-            end = 0 if table in self._large else len(rows) // _TOGETHER * _TOGETHER
+            long = table in self._large and _any_long(rows, self._large[table])
+            end = 0 if long else len(rows) // _TOGETHER * _TOGETHER
             blocks = [
                 [*chain.from_iterable(rows[at : at + _TOGETHER])] for at in range(0, end, _TOGETHER)
             ]
@@ -240,6 +258,10 @@ class Database:
         return LogError("log.store", f"{self.path}: {error}")
 
 
+def _any_long(rows: _Rows, column: int) -> bool:
+    return any(type(row[column]) is bytes and len(row[column]) > _LONG_BYTES for row in rows)
+
+
 @lru_cache(maxsize=256)
 def _insertion(verb: str, table: str, columns: int, rows: int) -> str:
     row = f"({','.join('?' * columns)})"
@@ -256,23 +278,23 @@ class _Scope:
         self._durable = durable
 
     def __enter__(self) -> None:
-        database = self._database
-        database._lock.acquire()
-        if not database._depth:
+        database, me = self._database, get_ident()
+        if database._owner != me:
+            database._lock.acquire()
             try:
                 database._begin(durable=self._durable)
             except BaseException:
                 database._lock.release()
                 raise
-            database._owner = threading.get_ident()
+            database._owner = me
         database._depth += 1
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         database = self._database
-        try:
-            if database._depth == 1:
-                database._owner = None
+        database._depth -= 1
+        if not database._depth:
+            database._owner = None
+            try:
                 database._finish(commit=kind is None)
-        finally:
-            database._depth -= 1
-            database._lock.release()
+            finally:
+                database._lock.release()

@@ -76,11 +76,13 @@ def message(
     return _leaf(
         "message",
         at,
-        direction=direction,
-        registry=registry,
-        header=header,
-        payload=payload,
-        signature=signature,
+        {
+            "direction": direction,
+            "registry": registry,
+            "header": header,
+            "payload": payload,
+            "signature": signature,
+        },
         reads=reads,
         mapping=mapping,
         received=received,
@@ -90,22 +92,16 @@ def message(
 
 def unproven(at: float, digest: str, size: int, *, registry: str, verdict: dict[str, Any]) -> bytes:
     """What arrived without a signature that holds: its digest and size, never its content."""
-    return _leaf(
-        "message",
-        at,
-        direction=IN,
-        registry=registry,
-        digest=digest,
-        size=size,
-        verdict=verdict,
-    )
+    fields = {"direction": IN, "registry": registry, "digest": digest, "size": size}
+    return _leaf("message", at, fields, verdict=verdict)
 
 
 def outcome(
     at: float, entry: int, result: str, attempts: int, error: dict[str, str] | None = None
 ) -> bytes:
     """What became of the accepted message at index ``entry``: handled, dead-lettered, expired."""
-    return _leaf("outcome", at, entry=entry, outcome=result, attempts=attempts, error=error)
+    fields = {"entry": entry, "outcome": result, "attempts": attempts}
+    return _leaf("outcome", at, fields, error=error)
 
 
 def snapshot(
@@ -116,12 +112,12 @@ def snapshot(
     ``instance`` is whose registry it is, where that is another instance's, which is trusted.
     What a time stamp proves to have been adopted then, nobody can forge today with an old key.
     """
-    return _leaf("snapshot", at, registry=registry, root=root, instance=instance)
+    return _leaf("snapshot", at, {"registry": registry}, root=root, instance=instance)
 
 
 def erasure(at: float, entries: list[int], rule: str) -> bytes:
     """That the bodies of these entries were erased, and under which rule."""
-    return _leaf("erasure", at, entries=entries, rule=rule)
+    return _leaf("erasure", at, {"entries": entries, "rule": rule})
 
 
 def token(at: float, checkpoint: str, stamp: str, validation: list[str] | None = None) -> bytes:
@@ -129,7 +125,8 @@ def token(at: float, checkpoint: str, stamp: str, validation: list[str] | None =
 
     ``validation`` names, by SHA-256 (hex), the lists of revocations that were archived with it.
     """
-    return _leaf("token", at, checkpoint=checkpoint, token=stamp, validation=validation)
+    fields = {"checkpoint": checkpoint, "token": stamp}
+    return _leaf("token", at, fields, validation=validation)
 
 
 def read(leaf: bytes) -> Entry:
@@ -206,9 +203,13 @@ def _need(fields: dict[str, Any], wanted: dict[str, type]) -> None:
             raise LogError("log.entry", f"an entry lacks {name}, or it is no {kind.__name__}")
 
 
-def _leaf(kind: str, at: float, **fields: object) -> bytes:
-    present = {name: value for name, value in fields.items() if value is not None}
-    leaf = strict_json.dumps({"v": VERSION, "kind": kind, "time": times.to_text(at)} | present)
+def _leaf(kind: str, at: float, fields: dict[str, Any], **known: object) -> bytes:
+    """All of ``fields``, and of the others those that are ``known``."""
+    whole = {"v": VERSION, "kind": kind, "time": times.to_text(at), **fields}
+    for name, value in known.items():
+        if value is not None:
+            whole[name] = value  # noqa: PERF403  a comprehension is a call more
+    leaf = strict_json.dumps(whole)
     if len(leaf) > MAX_LEAF_BYTES:
         raise LogError("log.entry", f"an entry of {len(leaf)} bytes: at most {MAX_LEAF_BYTES}")
     return leaf

@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from xroad_lite.messagelog import entries
+from xroad_lite.envelope import Seal, parse_seal
+from xroad_lite.messagelog import correspondence, entries
 from xroad_lite.messagelog.receipts import ReceiptTables, Told
 from xroad_lite.messagelog.store import Store
 
 PENDING, DEAD = "pending", "dead"
+_LENT = 3
+"""Of ``running``: somebody outside has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One accepted message that waits, or lies dead: its log entry, and its attempts so far."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # no row is searched as a tuple is
     subscription: str
     source: str
     subject: str | None
@@ -69,9 +72,10 @@ class Inbox:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._accepting: dict[tuple[str, str, str], str] = {}
-        self._newest: dict[tuple[str, str], str] = {}
-        """By subscription and source, an id that no accepted one is beyond."""
+        self._accepting: dict[tuple[str, str, str], Seal] = {}
+        """In the open transaction."""
+        self._newest: dict[str, str] = {}
+        """By source, an id that no accepted one is beyond."""
         self.holding = True
         """Whether anything may be undecided; ``undecided_count`` makes sure."""
 
@@ -80,45 +84,32 @@ class Inbox:
 
         Ids sort by time (UUIDv7): mostly one is beyond all accepted ones, and not looked up.
         """
-        if message_id > self._newest_of(subscription, source):
+        if message_id > self._newest_of(source):
             return None
-        key = (subscription, source, message_id)
-        self._settle()
-        if key in self._accepting:
-            return self._accepting[key]
-        rows = self._store.peek(
-            "SELECT identity FROM xl_accepted WHERE subscription = ? AND source = ? AND id = ?", key
-        )
-        return str(rows[0][0]) if rows else None
+        here = self._accepting.get((subscription, source, message_id))
+        if here is not None:
+            return here.identity
+        entry = correspondence.accepted(self._store, subscription, source, message_id)
+        return None if entry is None else parse_seal(self._store.seal(entry)).identity
 
-    def _newest_of(self, subscription: str, source: str) -> str:
-        newest = self._newest.get((subscription, source))
+    def _newest_of(self, source: str) -> str:
+        newest = self._newest.get(source)
         if newest is None:
-            sql = "SELECT max(id) FROM xl_accepted WHERE subscription = ? AND source = ?"
-            newest = str(self._store.peek(sql, (subscription, source))[0][0] or "")
-            self._newest[(subscription, source)] = newest
+            newest = self._newest[source] = correspondence.newest_id(self._store)
         return newest
 
-    def accept(
-        self, index: int, subscription: str, source: str, message_id: str, identity: str, at: float
-    ) -> None:
-        """Remember the id, so that it is accepted once."""
-        with self._store.transaction():
-            key = (subscription, source, message_id)
-            self._settle()
-            self._store.insert("xl_accepted", *key, identity, index, at)
-            self._accepting[key] = identity
-            newest = self._newest_of(subscription, source)
-            self._newest[(subscription, source)] = max(newest, message_id)
+    def accept(self, opened: Seal) -> None:
+        """In the transaction that logs a message as accepted: no other comes under its id."""
+        sealed = opened.attributes
+        if not self._accepting:
+            self._store.then(self._accepted)
+        self._accepting[(sealed.type, sealed.source, sealed.id)] = opened
+        if sealed.id > self._newest_of(sealed.source):
+            self._newest[sealed.source] = sealed.id
 
-    def _settle(self) -> None:
-        """Forget whose rows wait no more: by now they are in the table, or rolled back."""
-        if self._accepting and not self._store.waits("xl_accepted"):
-            self._accepting.clear()
-
-    def forget_accepted(self, before: float) -> None:
-        """Drop ids so old that check 5 refuses their messages by age."""
-        self._store.execute("DELETE FROM xl_accepted WHERE at < ?", (before,))
+    def _accepted(self, kept: bool) -> None:  # noqa: ARG002
+        """By now they are in the table, or rolled back."""
+        self._accepting.clear()
 
     def add(
         self,
@@ -127,11 +118,26 @@ class Inbox:
         source: str,
         subject: str | None,
         expires: float | None,
+        lent: float | None = None,
     ) -> None:
-        """Queue log entry ``index`` for its handler."""
+        """Queue log entry ``index`` for its handler; until Unix time ``lent`` somebody has it."""
+        running, next_at = (0, 0.0) if lent is None else (_LENT, lent)
         with self._store.transaction():
-            row = (index, subscription, source, subject, PENDING, 0, 0, 0, 0, expires, None, None)
-            self._store.insert("xl_inbox", *row)
+            self._store.insert(
+                "xl_inbox",
+                index,
+                subscription,
+                source,
+                subject,
+                PENDING,
+                running,
+                0,
+                0,
+                next_at,
+                expires,
+                None,
+                None,
+            )
 
     def due(self, now: float, limit: int, subscriptions: Collection[str]) -> list[Incoming]:
         """Messages to handle now, oldest first, none before an earlier one of source and subject.
@@ -147,7 +153,7 @@ class Inbox:
             " AND e.state = 'pending' AND e.next_at > 0 AND e.next_at > ?) ORDER BY idx LIMIT ?",
             (json.dumps(list(subscriptions)), now, now, limit),
         )
-        return [Incoming(*row) for row in rows]
+        return [*map(Incoming._make, rows)]
 
     def next_due(self, now: float) -> float | None:
         """When the first message that is parked after ``now`` is due, Unix seconds."""

@@ -6,12 +6,12 @@ only ever appends: after the leaf with index ``e`` come its ancestors that ``e``
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 from xroad_lite.errors import LogError
 
-EMPTY_ROOT = hashlib.sha256(b"").digest()
+EMPTY_ROOT = sha256(b"").digest()
 
 Read = Callable[[int], bytes]
 """Gives the stored hash at a position."""
@@ -19,12 +19,12 @@ Read = Callable[[int], bytes]
 
 def leaf_hash(leaf: bytes) -> bytes:
     """The hash of one entry (RFC 6962, section 2.1)."""
-    return hashlib.sha256(b"\x00" + leaf).digest()
+    return sha256(b"\x00" + leaf).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of two subtrees (RFC 6962, section 2.1)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()
 
 
 def stored_count(size: int) -> int:
@@ -69,10 +69,13 @@ class Edge:
 
     def completed(self, leaf: bytes) -> list[bytes]:
         """A leaf's hash, and the roots of the subtrees that it would complete."""
-        hashes, level = [leaf], 0
-        while self._size >> level & 1:
-            hashes.append(node_hash(self._roots[level], hashes[-1]))
-            level += 1
+        hashes, ones = [leaf], self._size
+        for root in self._roots:
+            if not ones & 1:
+                break
+            leaf = sha256(b"\x01" + root + leaf).digest()
+            hashes.append(leaf)
+            ones >>= 1
         return hashes
 
     def add(self, leaf: bytes) -> list[bytes]:

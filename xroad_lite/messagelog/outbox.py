@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections import deque
+from itertools import islice
+from typing import NamedTuple
 
 from xroad_lite.messagelog.store import Store
 
 WAITING = "waiting"
 _RECOUNT = 4096
 _FORGOTTEN_AT_ONCE = 20_000
+_REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One outbox row: the log entry that it sends, and where."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # no row is searched as a tuple is
     recipient: str | None
     lane: str
     attempts: int
@@ -28,6 +31,15 @@ class Outbox:
         self._store = store
         self._counted = len(self)
         self._added = 0
+        self._adding: list[Outgoing] = []
+        """In the open transaction."""
+        self._lately: deque[Outgoing] = deque(maxlen=_REMEMBERED)
+        """What was added and committed of late, in the order of the table."""
+        self._known_from = math.inf
+        """All beyond this entry are in ``_lately``, unless it was too many."""
+        self._too_many = False
+        self._held_back = True
+        """Whether any row may be held back; ``next_due`` makes sure."""
 
     def add(
         self, index: int, recipient: str | None, lane: str, expires: float | None = None
@@ -38,9 +50,32 @@ class Outbox:
             self._store.insert("xl_outbox", *row, verb="INSERT OR IGNORE")
             self._counted += 1
             self._added += 1
+            if not self._adding:
+                self._store.then(self._ended)
+            self._adding.append(Outgoing(index, recipient, lane, 0))
+
+    def _ended(self, kept: bool) -> None:
+        """The transaction has ended in which rows were added, in whatever thread."""
+        adding, self._adding = self._adding, []
+        if kept:
+            self._too_many |= len(self._lately) + len(adding) > _REMEMBERED
+            self._lately += adding
 
     def due(self, after: int, now: float, limit: int) -> list[Outgoing]:
-        """Rows beyond index ``after`` whose route is not held back, oldest first."""
+        """Rows beyond index ``after`` whose route is not held back, oldest first.
+
+        The table is not asked as long as memory has them all and none is held back.
+        """
+        if self._held_back or self._too_many or after < self._known_from:
+            return self._look(after, now, limit)
+        while self._lately and self._lately[0].index <= after:
+            self._known_from = self._lately.popleft().index
+        return list(islice(self._lately, limit))
+
+    def _look(self, after: int, now: float, limit: int) -> list[Outgoing]:
+        """Ask the table; what is added meanwhile is in it, or will be in memory."""
+        self._too_many = False
+        self._lately.clear()
         rows = self._store.query(
             "SELECT idx, recipient, lane, attempts FROM xl_outbox o WHERE idx > ? AND next_at <= ?"
             " AND NOT EXISTS (SELECT 1 FROM xl_outbox e WHERE e.next_at > 0 AND e.next_at > ?"
@@ -48,14 +83,17 @@ class Outbox:
             " ORDER BY idx LIMIT ?",
             (after, now, now, limit),
         )
-        return [Outgoing(*row) for row in rows]
+        seen = max(after, rows[-1][0]) if rows else after
+        self._known_from = math.inf if len(rows) == limit else seen
+        return [Outgoing._make(row) for row in rows]
 
     def confirmed(self, indexes: list[int], at: float | None = None) -> None:
-        """These are durable on the other side, since Unix time ``at``: forget them here."""
+        """Forget these: they are durable on the other side since Unix time ``at``, or given up."""
+        if at is None:
+            self._known_from = math.inf
         with self._store.transaction():
-            if at is not None:
-                for index in indexes:
-                    self._store.insert("xl_sent", index, at, verb="INSERT OR REPLACE")
+            for index in indexes if at is not None else ():
+                self._store.insert("xl_sent", index, at, verb="INSERT OR REPLACE")
             rows = [(index,) for index in indexes]
             self._store.many("DELETE FROM xl_outbox WHERE idx = ?", rows)
             self._counted -= len(rows)
@@ -78,6 +116,7 @@ class Outbox:
 
     def postponed(self, index: int, state: str, next_at: float) -> None:
         """Say why a row was not taken, and when to try it again."""
+        self._held_back = True
         self._store.execute(
             "UPDATE xl_outbox SET state = ?, attempts = attempts + 1, next_at = ? WHERE idx = ?",
             (state, next_at, index),
@@ -86,6 +125,7 @@ class Outbox:
     def next_due(self, now: float) -> float | None:
         """When the first row that is held back after ``now`` may be tried again, Unix seconds."""
         rows = self._store.query("SELECT min(next_at) FROM xl_outbox WHERE next_at > ?", (now,))
+        self._held_back = rows[0][0] is not None
         return None if rows[0][0] is None else float(rows[0][0])
 
     def has_room(self, rows: int, limit: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from xroad_lite.messagelog.store import Store
 
@@ -41,8 +41,7 @@ _MISSING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """What a receipt says: a state, since when (Unix seconds), and which check refused, if so."""
 
     state: str

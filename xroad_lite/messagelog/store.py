@@ -14,9 +14,9 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from xroad_lite.envelope import Attributes, Seal, certificate_digests
+from xroad_lite.envelope import Seal, certificate_digests
 from xroad_lite.errors import LogError
 from xroad_lite.keys import thumbprint
 from xroad_lite.messagelog import entries, guests, merkle
@@ -25,7 +25,7 @@ from xroad_lite.messagelog.archive.segments import segments
 from xroad_lite.messagelog.database import Database
 from xroad_lite.messagelog.tables import TABLES
 
-_FORMAT = "1"
+_FORMAT = "2"
 _REMEMBERED_CERTIFICATES = 1000
 _AT_ONCE = 1000
 """Entries that are read together."""
@@ -43,7 +43,7 @@ _COUNT = (
 class Store(Database):
     """The open store. Safe for threads; ``transaction`` nests and joins the outer one."""
 
-    _large = frozenset(("xl_bodies", "xl_undecided"))
+    _large: ClassVar = {"xl_bodies": 2, "xl_undecided": 5}
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         if readonly and not path.is_file():
@@ -64,7 +64,11 @@ class Store(Database):
             connection.execute("INSERT OR IGNORE INTO xl_meta VALUES ('format', ?)", (_FORMAT,))
         row = connection.execute("SELECT value FROM xl_meta WHERE name = 'format'").fetchone()
         if row is None or row[0] != _FORMAT:
-            raise LogError("log.format", f"the log {self.path} is of format {row and row[0]}")
+            raise LogError(
+                "log.format",
+                f"the log {self.path} is of format {row and row[0]}: this version has {_FORMAT}",
+                hint="read it with the version that wrote it; let the node begin a log of its own",
+            )
 
     def _count(self) -> int:
         return int(self.peek(_SIZE)[0][0])
@@ -129,11 +133,23 @@ class Store(Database):
         keep_until: float | None = None,
     ) -> int:
         """Add a message's entry with its certificates, its body, and the search columns."""
+        sealed = opened.attributes
         with self._scope:
             index = self._add(leaf)
             self._keep_certificates(opened.chain)
             self.insert("xl_bodies", index, salt, body, keep_until)
-            self.insert("xl_messages", *_message_row(index, direction, opened.attributes, result))
+            self.insert(
+                "xl_messages",
+                index,
+                direction,
+                sealed.id,
+                sealed.source,
+                sealed.recipient,
+                sealed.type,
+                sealed.subject,
+                sealed.inreplyto,
+                result,
+            )
         return index
 
     def _keep_certificates(self, chain: Sequence[bytes]) -> None:
@@ -283,19 +299,3 @@ class Store(Database):
 def split_hashes(row: bytes) -> list[bytes]:
     """The hashes that one row of ``xl_hashes`` holds."""
     return [row[at : at + 32] for at in range(0, len(row), 32)]
-
-
-def _message_row(
-    index: int, direction: str, sealed: Attributes, result: str | None
-) -> tuple[object, ...]:
-    """The search columns of a message."""
-    return (
-        index,
-        direction,
-        sealed.id,
-        sealed.source,
-        sealed.recipient,
-        sealed.type,
-        sealed.subject,
-        result,
-    )

@@ -15,36 +15,29 @@ CREATE TABLE IF NOT EXISTS xl_segments (
     checkpoint TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS xl_messages (
     idx INTEGER PRIMARY KEY, direction TEXT NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL,
-    recipient TEXT, type TEXT NOT NULL, subject TEXT, result TEXT);
+    recipient TEXT, type TEXT NOT NULL, subject TEXT, inreplyto TEXT, result TEXT);
 CREATE INDEX IF NOT EXISTS xl_messages_id ON xl_messages (id);
+CREATE INDEX IF NOT EXISTS xl_messages_inreplyto ON xl_messages (inreplyto)
+    WHERE inreplyto IS NOT NULL;
 CREATE TABLE IF NOT EXISTS xl_outbox (
     idx INTEGER PRIMARY KEY, recipient TEXT, lane TEXT NOT NULL, state TEXT NOT NULL,
     attempts INTEGER NOT NULL, next_at REAL NOT NULL, expires REAL);
-CREATE INDEX IF NOT EXISTS xl_outbox_expires ON xl_outbox (expires) WHERE expires IS NOT NULL;
 CREATE INDEX IF NOT EXISTS xl_outbox_held ON xl_outbox (lane, recipient, idx) WHERE next_at > 0;
 CREATE TABLE IF NOT EXISTS xl_sent (idx INTEGER PRIMARY KEY, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS xl_inbox (
     idx INTEGER PRIMARY KEY, subscription TEXT NOT NULL, source TEXT NOT NULL, subject TEXT,
     state TEXT NOT NULL, running INTEGER NOT NULL, attempts INTEGER NOT NULL,
     crashes INTEGER NOT NULL, next_at REAL NOT NULL, expires REAL, code TEXT, message TEXT);
-CREATE INDEX IF NOT EXISTS xl_inbox_held ON xl_inbox (source, subject, idx) WHERE next_at > 0;
+CREATE INDEX IF NOT EXISTS xl_inbox_held ON xl_inbox (source, subject, idx)
+    WHERE next_at > 0 AND subject IS NOT NULL;
 CREATE INDEX IF NOT EXISTS xl_inbox_dead ON xl_inbox (idx) WHERE state = 'dead';
-CREATE INDEX IF NOT EXISTS xl_inbox_order ON xl_inbox (source, subject, idx);
-CREATE TABLE IF NOT EXISTS xl_accepted (
-    subscription TEXT NOT NULL, source TEXT NOT NULL, id TEXT NOT NULL, identity TEXT NOT NULL,
-    idx INTEGER NOT NULL, at REAL NOT NULL, PRIMARY KEY (subscription, source, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS xl_inbox_order ON xl_inbox (source, subject, idx)
+    WHERE subject IS NOT NULL;
 CREATE TABLE IF NOT EXISTS xl_undecided (
     number INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, source TEXT NOT NULL,
     seal BLOB NOT NULL, salt BLOB NOT NULL, body BLOB NOT NULL, code TEXT NOT NULL, missing TEXT,
     next_at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS xl_undecided_order ON xl_undecided (source, number, next_at);
-CREATE TABLE IF NOT EXISTS xl_requests (
-    id TEXT PRIMARY KEY, recipient TEXT NOT NULL, type TEXT NOT NULL, identity TEXT NOT NULL,
-    expires REAL NOT NULL, agreement TEXT NOT NULL, purpose TEXT NOT NULL, reply INTEGER)
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS xl_replies (
-    source TEXT NOT NULL, id TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (source, id))
-    WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS xl_sequences (
     direction TEXT NOT NULL, peer TEXT NOT NULL, last INTEGER NOT NULL,
     PRIMARY KEY (direction, peer)) WITHOUT ROWID;

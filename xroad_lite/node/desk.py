@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -71,15 +70,20 @@ class Desk:
         self._withdraw = withdraw
         self._closed = False
         self._orders: deque[Order] = deque()
+        self._woken = False
+        """Whether the node has been woken since it last looked for orders."""
         self._takers: dict[str, deque[Taker]] = {}
         self._held: dict[str, set[str]] = {}
         """By type those who hold it."""
         self._holding = threading.Lock()
         self._finished: list[int] = []
         """In the open transaction: they leave the inbox together."""
+        self._served: dict[str, list[Taker]] = {}
+        """By type those whom the transaction that receives gives what came, and then are told."""
         self._lent: dict[int, Incoming] = {}
         self._asked: dict[str, Future[Message]] = {}
         self._ends: list[tuple[float, str]] = []
+        receiver.lend = self._lend
 
     # from any thread
 
@@ -249,13 +253,15 @@ class Desk:
         self._orders.append(order)
         if self._closed:
             self.close()
-        else:
+        elif not self._woken:
+            self._woken = True
             self._wake()
 
     # by the node's thread
 
     def pump(self, now: float) -> bool:
         """Do what was ordered, and give out what came; True if there was anything."""
+        self._woken = False  # before it looks: whoever finds it true is seen
         orders = [self._orders.popleft() for _ in range(min(_GROUP, len(self._orders)))]
         orders = [one for one in orders if one.begins()]
         if orders:
@@ -268,7 +274,8 @@ class Desk:
         self._closed = True
         ended = RequestError("request.closed", "the node is closing")
         waiting = [one.future for one in self._orders]
-        waiting += [one.future for takers in self._takers.values() for one in takers]
+        takers = [*self._takers.values(), *self._served.values()]
+        waiting += [one.future for those in takers for one in those]
         for future in (*waiting, *self._asked.values()):
             end(future, ended)
         self._orders.clear()
@@ -308,8 +315,64 @@ class Desk:
         finally:
             self._receiver.forget(index)
 
+    def _lend(self, row: Incoming, now: float) -> float | None:
+        """Give a taker who waits what comes, in the transaction that accepts it; until when.
+
+        None where nobody waits, or it must stand in line: behind others of its subject, or
+        because it is late, or what came must wait.
+        """
+        waiting = self._takers.get(row.subscription)
+        served = self._served.get(row.subscription)
+        if not (waiting or served) or row.subject is not None:
+            return None
+        if row.expires is not None and row.expires < now:
+            return None
+        taker = served[-1] if served else None
+        if taker is None or len(taker.rows) >= taker.limit:
+            taker = self._next_taker(row.subscription, now)
+            if taker is None:
+                return None
+        taker.rows.append(row)
+        return now + taker.lease
+
+    def _next_taker(self, type_: str, now: float) -> Taker | None:
+        waiting = self._takers.get(type_) or deque()
+        while waiting and waiting[0].future.done():
+            waiting.popleft()
+        if not waiting or self._rests(now):
+            return None
+        if not self._served:
+            self._store.then(self._ended)
+        self._served.setdefault(type_, []).append(waiting[0])
+        return waiting.popleft()
+
+    def _ended(self, kept: bool) -> None:
+        """The transaction has ended in which some were served; undone, they wait as before."""
+        if kept:
+            return
+        served, self._served = self._served, {}
+        for type_, takers in served.items():
+            for taker in reversed(takers):
+                taker.rows.clear()
+                self._takers[type_].appendleft(taker)
+
+    def _tell_served(self) -> bool:
+        """Hand over what the last transaction that received has given."""
+        served, self._served = self._served, {}
+        for taker in (one for takers in served.values() for one in takers):
+            if is_wanted(taker.future):
+                self._hand_over(taker, taker.rows)
+            else:
+                for row in taker.rows:
+                    self._dispatcher.inbox.returned(row.index)
+        return bool(served)
+
+    def _hand_over(self, taker: Taker, rows: list[Incoming]) -> None:
+        self._lent.update((row.index, row) for row in rows)
+        taker.future.set_result([self._dispatcher.message(row) for row in rows])
+
     def _give_out(self, now: float) -> bool:
-        gave = False
+        gave = self._tell_served()
         for type_, takers in self._takers.items():
             while takers and takers[0].future.done():
                 takers.popleft()
@@ -338,13 +401,12 @@ class Desk:
             ends = [(row, now + taker.lease) for taker, rows in given for row in rows]
             self._dispatcher.inbox.lend([(row.index, row.attempts, at) for row, at in ends])
         for taker, rows in given:
-            self._lent.update((row.index, row) for row in rows)
-            taker.future.set_result([self._dispatcher.message(row) for row in rows])
+            self._hand_over(taker, rows)
         return True
 
     def _again(self, row: Incoming) -> Incoming:
         """Who was out before and was not finished in time has had one attempt more."""
-        return replace(row, attempts=row.attempts + 1) if row.index in self._lent else row
+        return row._replace(attempts=row.attempts + 1) if row.index in self._lent else row
 
     def _row(self, entry: int) -> Incoming:
         row = self._lent.get(entry)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from xroad_lite.errors import LogError, XRoadError
+from xroad_lite.messagelog import Incoming
 from xroad_lite.node.message import Message
 
 T = TypeVar("T")
@@ -46,6 +47,8 @@ class Taker:
     waits: bool
     """Whether nothing is no answer."""
     future: Future[list[Message]] = field(default_factory=Future)
+    rows: list[Incoming] = field(default_factory=list)
+    """What is the taker's already, while it is not told."""
 
 
 def outcome(work: Callable[[float], Any], now: float) -> tuple[Any, BaseException | None]:

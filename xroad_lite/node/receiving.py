@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from xroad_lite import times
 from xroad_lite.encryption import Holder
-from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash
+from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash, parse_seal
 from xroad_lite.errors import EncryptionError, KeysError, LogError, RegistryError
 from xroad_lite.exchange import (
     Awaited,
@@ -26,7 +26,7 @@ from xroad_lite.exchange import (
     receive,
 )
 from xroad_lite.keys import base64url
-from xroad_lite.messagelog import Inbox, Store, entries
+from xroad_lite.messagelog import Inbox, Incoming, Store, correspondence, entries
 from xroad_lite.messagelog.retention import QUARANTINE, Rule, kept_until
 from xroad_lite.node.registries import Registries
 from xroad_lite.node.sending import Sender
@@ -49,6 +49,7 @@ _REFUSALS_KEPT = 3
 _FRESH_JUDGEMENTS, _FRESH_BYTES = 2000, 64 * 1_048_576
 
 _STRANGER = "? "
+_COUNTERS = {one: f"received.{one.value}" for one in Outcome}
 
 
 class Receiver:
@@ -86,9 +87,11 @@ class Receiver:
         """Judgements of late, by log entry, so that a handler need not translate again."""
         self._fresh_bytes = 0
         self._replied: dict[str, int] = {}
-        """Answers by the ids of our requests, in the open transaction: written together."""
+        """Answers by the ids of our requests, in the open transaction."""
         self.answered: list[tuple[str, int]] = []
         """Our requests that were answered of late, and the answers' entries: see ``desk``."""
+        self.lend: Callable[[Incoming, float], float | None] = lambda *_: None
+        """Gives until when, Unix seconds, somebody has at once what was accepted: see ``desk``."""
 
     def accepted(self, subscription: str, source: str, message_id: str) -> str | None:
         """See ``exchange.Memory``."""
@@ -96,7 +99,24 @@ class Receiver:
 
     def open_request(self, message_id: str) -> OpenRequest | None:
         """See ``exchange.Memory``."""
-        return None if message_id in self._replied else self._sender.open_request(message_id)
+        if message_id in self._replied:
+            return None
+        return self._sender.asked.get(message_id) or self._asked_before(message_id)
+
+    def _asked_before(self, message_id: str) -> OpenRequest | None:
+        """A request that memory has no more, as the log has it."""
+        entry = correspondence.unanswered(self._store, message_id)
+        if entry is None:
+            return None
+        opened = parse_seal(self._store.seal(entry))
+        sealed = opened.attributes
+        agreement = self._registry.current.agreement(sealed.agreement)
+        is_event = agreement is not None and agreement.operation != REQUEST
+        if is_event or sealed.recipient is None or sealed.expirytime is None:
+            return None
+        expires = times.to_unix(sealed.expirytime)
+        named = sealed.agreement, sealed.purpose
+        return OpenRequest(sealed.recipient, sealed.type, opened.identity, expires, *named)
 
     def awaited(self, message_id: str) -> Awaited | None:
         """See ``exchange.Memory``."""
@@ -122,15 +142,13 @@ class Receiver:
 
     @contextmanager
     def _replies(self) -> Iterator[None]:
-        """A transaction, at whose end the answers that it brought are written."""
+        """A transaction, after which it is known what the answers in it answer."""
         self._replied.clear()
         with self._store.transaction(), self._sender.receipts.coming():
             yield
-            rows = [(index, message_id) for message_id, index in self._replied.items()]
-            if rows:
-                self._store.many("UPDATE xl_requests SET reply = ? WHERE id = ?", rows)
         self.answered += self._replied.items()
-        self._sender.answered(self._replied)
+        for message_id in self._replied:
+            self._sender.asked.pop(message_id, None)
         self._replied.clear()
 
     def _take(self, delivery: Delivery, node: Receiving) -> None:
@@ -247,11 +265,11 @@ class Receiver:
 
     def _record(self, found: Judgement, now: float) -> None:
         outcome = found.verdict.outcome
-        self._store.count(f"received.{outcome.value}")
-        if outcome is Outcome.DUPLICATE:
-            self._sender.send_again(found.attributes.source, found.attributes.id)
-        elif outcome is Outcome.ACCEPTED:
+        self._store.count(_COUNTERS[outcome])
+        if outcome is Outcome.ACCEPTED:
             self._accept(found, now)
+        elif outcome is Outcome.DUPLICATE:
+            self._sender.send_again(found.attributes.source, found.attributes.id)
         elif found.proven:
             self._keep_refused(found, now)
         else:
@@ -264,9 +282,7 @@ class Receiver:
         missing = self._store.note_sequence(entries.IN, attributes.source, int(attributes.sequence))
         if missing:
             self._store.count("sequence.missing", missing)
-        self.inbox.accept(
-            index, attributes.type, attributes.source, attributes.id, found.opened.identity, now
-        )
+        self.inbox.accept(found.opened)
         self._sender.receipts.received(found, index)
         if found.operation == RECEIPT:
             self._sender.receipts.got(found, index)
@@ -276,7 +292,9 @@ class Receiver:
         else:
             expiry = attributes.expirytime
             expires = None if expiry is None else times.to_unix(expiry)
-            self.inbox.add(index, attributes.type, attributes.source, attributes.subject, expires)
+            named = index, attributes.type, attributes.source, attributes.subject
+            row = Incoming(*named, 0, 0, False, expires)
+            self.inbox.add(*named, expires, self.lend(row, now))
         self.judged[index] = found
         self._fresh_bytes += len(found.body)
         while len(self.judged) > _FRESH_JUDGEMENTS or self._fresh_bytes > _FRESH_BYTES:

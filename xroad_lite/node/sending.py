@@ -7,13 +7,13 @@ confirms it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from xroad_lite.envelope import Sealed, parse_seal
 from xroad_lite.errors import TransportError
 from xroad_lite.exchange import OpenRequest, Ready, check_ready, seal_ready
 from xroad_lite.keys import Signer
-from xroad_lite.messagelog import Outbox, Outgoing, Store, entries
+from xroad_lite.messagelog import Outbox, Outgoing, Store, correspondence, entries
 from xroad_lite.messagelog.retention import Retention, Rule, kept_until
 from xroad_lite.node.receipts import Receipts
 from xroad_lite.policy import RECEIPT, REPLY, REQUEST
@@ -51,8 +51,8 @@ class Sender:
         """Body bytes of what is on the way, by log entry."""
         self._fresh: dict[int, Sealed] = {}
         """Sealed of late, by log entry, so that sending need not read them back."""
-        self._asked: OrderedDict[str, OpenRequest] = OrderedDict()
-        """Requests of late, as the table has them, so that their answers need not look there."""
+        self.asked: OrderedDict[str, OpenRequest] = OrderedDict()
+        """Requests of late that wait, by id, so that their answers need not read the log."""
         self._sent_up_to = -1
         self._postponed_until: float | None = 0.0
 
@@ -61,14 +61,13 @@ class Sender:
 
         ``TransportError`` ``transport.outbox_full`` at the outbox's limit: nothing is logged then.
         """
-        with self._store.transaction():
-            if not self.outbox.has_room(len(ready), self._limit):
-                raise TransportError(
-                    "transport.outbox_full",
-                    f"{len(self.outbox)} messages wait in the outbox: its limit is {self._limit}",
-                    hint="see why with: xroad-lite status; then publish again",
-                )
-            return [self._write(one, now) for one in ready]
+        if not self.outbox.has_room(len(ready), self._limit):
+            raise TransportError(
+                "transport.outbox_full",
+                f"{len(self.outbox)} messages wait in the outbox: its limit is {self._limit}",
+                hint="see why with: xroad-lite status; then publish again",
+            )
+        return [self._write(one, now) for one in ready]
 
     def check(self, ready: Sequence[Ready]) -> None:
         """Refuse now what could not be sealed and sent later, when it commits with other effects.
@@ -123,43 +122,18 @@ class Sender:
                 sealed_as.agreement,
                 sealed_as.purpose,
             )
-            self._store.insert("xl_requests", sealed_as.id, *request, None)
-            self._asked[sealed_as.id] = request
-            if len(self._asked) > _FRESH_REQUESTS:
-                self._asked.popitem(last=False)
-        if draft.operation == REPLY:
-            row = (ready.recipient, draft.in_reply_to, index)
-            self._store.insert("xl_replies", *row, verb="INSERT OR REPLACE")
+            self.asked[sealed_as.id] = request
+            if len(self.asked) > _FRESH_REQUESTS:
+                self.asked.popitem(last=False)
 
     def send_again(self, source: str, message_id: str) -> bool:
         """Queue the stored reply to a request that came again; False if there is none any more."""
-        rows = self._store.query(
-            "SELECT idx FROM xl_replies WHERE source = ? AND id = ?",
-            (source, message_id),
-            table="xl_replies",
-        )
-        there = bool(rows) and self._store.body(rows[0][0]) is not None  # else it was erased
-        if there:
-            self.outbox.add(rows[0][0], source, REPLIES)
-            self._sent_up_to = min(self._sent_up_to, rows[0][0] - 1)
-        return there
-
-    def open_request(self, message_id: str) -> OpenRequest | None:
-        """Our request with this id, if no reply to it was accepted yet."""
-        if message_id in self._asked:
-            return self._asked[message_id]
-        rows = self._store.query(
-            "SELECT recipient, type, identity, expires, agreement, purpose FROM xl_requests"
-            " WHERE id = ? AND reply IS NULL",
-            (message_id,),
-            table="xl_requests",
-        )
-        return OpenRequest(*rows[0]) if rows else None
-
-    def answered(self, message_ids: Iterable[str]) -> None:
-        """These requests of ours wait no more: it is in the table."""
-        for one in message_ids:
-            self._asked.pop(one, None)
+        entry = correspondence.answer(self._store, source, message_id)
+        if entry is None or self._store.body(entry) is None:  # it was erased
+            return False
+        self.outbox.add(entry, source, REPLIES)
+        self._sent_up_to = min(self._sent_up_to, entry - 1)
+        return True
 
     def pump(self, now: float) -> bool:
         """Take in outcomes, hand over what is due; True if there was anything to do."""
@@ -227,11 +201,6 @@ class Sender:
             self.receipts.not_sent(index)
             self._fresh.pop(index, None)
 
-    def forget_requests(self, before: float) -> None:
-        """Drop requests, and stored replies, that ended before this time, and times of sending."""
-        self.outbox.forget_sent(before)
-        self._store.execute("DELETE FROM xl_requests WHERE expires < ?", (before,))
-
     def _parcel(self, one: Outgoing) -> Parcel:
         sealed = self._fresh.pop(one.index, None)
         if sealed is None:
@@ -239,7 +208,7 @@ class Sender:
         else:
             seal, salt, body = sealed.seal, sealed.salt, sealed.body
         attributes = parse_seal(seal).attributes if sealed is None else sealed.opened.attributes
-        return Parcel(one.index, one.recipient, one.lane, seal, salt, body, attributes.to_dict())
+        return Parcel(one.index, one.recipient, one.lane, seal, salt, body, attributes.to_dict)
 
     def _settle(self, outcomes: list[tuple[int, Outcome]], now: float) -> None:
         sent_up_to, self._sent_up_to = self._sent_up_to, -1  # should this fail, all is sent again

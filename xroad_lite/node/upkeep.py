@@ -94,5 +94,4 @@ class Upkeep:
         self._sender.drop_expired(now)
         self._sender.receipts.look_again()
         oldest = now - times.duration(self._registry.current.instance.max_age) - _DAY
-        self._receiver.inbox.forget_accepted(oldest)
-        self._sender.forget_requests(oldest)
+        self._sender.outbox.forget_sent(oldest)

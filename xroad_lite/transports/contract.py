@@ -7,10 +7,9 @@ calls from one thread; ``wake`` alone may be called from any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MAX_BODY_BYTES = 1_048_576
 """The largest body, unless settings say otherwise (at most 64 MiB)."""
@@ -19,34 +18,38 @@ REPLIES = "xroad.replies"
 """The lane on which replies and sealed errors travel, whatever their type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """One message on its way out.
 
     ``tag`` is the sender's own number for it, given back with the outcome. ``recipient`` is a
     subsystem's text form, None for open data that goes to whoever listens on the lane. ``lane`` is
     the message type, or ``REPLIES``. ``attributes`` are mirrored for other languages, never
-    believed.
+    believed; they are made when a transport asks for them.
     """
 
     tag: int
     recipient: str | None
     lane: str
-    seal: bytes = field(repr=False)
-    salt: bytes = field(repr=False)
-    body: bytes = field(repr=False)
-    attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seal: bytes
+    salt: bytes
+    body: bytes
+    attributes: Callable[[], Mapping[str, str]] = dict
+
+    def __repr__(self) -> str:
+        return f"Parcel(tag={self.tag}, recipient={self.recipient!r}, lane={self.lane!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message that arrived; ``tag`` acknowledges it. Nothing in it has been checked."""
 
     tag: int
     lane: str
-    seal: bytes = field(repr=False)
-    salt: bytes = field(repr=False)
-    body: bytes = field(repr=False)
+    seal: bytes
+    salt: bytes
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Delivery(tag={self.tag}, lane={self.lane!r})"
 
 
 class Outcome(Enum):

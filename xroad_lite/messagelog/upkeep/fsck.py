@@ -4,12 +4,11 @@ anew; with a pen it makes that anew as it goes. Never writes an entry, and verif
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 
 from xroad_lite.envelope import certificate_digests, data_hash
 from xroad_lite.errors import LogError, XRoadError
-from xroad_lite.keys import base64url, thumbprint
+from xroad_lite.keys import thumbprint
 from xroad_lite.messagelog import entries, merkle
 from xroad_lite.messagelog.archive.files import digest
 from xroad_lite.messagelog.archive.segments import segments
@@ -27,7 +26,6 @@ _BESIDE = {
     "xl_outbox": "a row of the outbox",
     "xl_sent": "a time of sending",
     "xl_inbox": "a row of the inbox",
-    "xl_accepted": "an accepted id",
 }
 """What lies beside an entry, under its index."""
 
@@ -71,14 +69,12 @@ class _Check:
         self._flags = bytearray(self._end)
         self._certificates: dict[str, bytes] = {}
         self._last = {entries.OUT: dict[str, int](), entries.IN: dict[str, int]()}
-        self._accepted: tuple[float, bytearray] = (0.0, bytearray())
         self._heads: dict[int, list[bytes]] = {}
         """Roots that checkpoints say, by size."""
 
     def run(self) -> Report:
         self._read_damage()
         self._read_certificates()
-        self._read_accepted()
         self._read_checkpoints()
         self._read_archive()
         self._check_heads(0)
@@ -120,15 +116,6 @@ class _Check:
             if not isinstance(der, bytes) or thumbprint(der) != name:
                 self._add(None, "log.certificate", f"the certificate {name} was changed")
             self._certificates[name] = der
-
-    def _read_accepted(self) -> None:
-        """Which entries' ids are known as accepted, and since when they are kept."""
-        since = self._store.query("SELECT min(at) FROM xl_accepted")[0][0]
-        known = bytearray(self._end)
-        for (index,) in self._store.query("SELECT idx FROM xl_accepted"):
-            if index < self._end:
-                known[index] = 1
-        self._accepted = (float("inf") if since is None else since, known)
 
     def _read_checkpoints(self) -> None:
         for kept in CheckpointTable(self._store).all():
@@ -183,7 +170,7 @@ class _Check:
         sealed = entry.attributes()
         direction = entry.fields["direction"]
         result = (entry.fields.get("verdict") or {}).get("outcome")
-        names = ("id", "source", "recipient", "type", "subject")
+        names = ("id", "source", "recipient", "type", "subject", "inreplyto")
         row = (index, direction, *(sealed.get(name) for name in names), result)
         if chunk.messages.get(index) != row:
             self._add(index, "log.index", "its search columns are missing or wrong", derived=True)
@@ -194,23 +181,11 @@ class _Check:
         elif result == entries.ACCEPTED:
             self._flags[index] |= _ACCEPTED
             self._count(entries.IN, sealed["source"], sealed["sequence"])
-            self._check_accepted(index, entry, sealed)
         self._body(index, entry.fields.get("received", sealed["datahash"]), chunk)
 
     def _count(self, direction: str, peer: str, sequence: str) -> None:
         last = self._last[direction]
         last[peer] = max(last.get(peer, 0), int(sequence))
-
-    def _check_accepted(self, index: int, entry: entries.Entry, sealed: dict[str, str]) -> None:
-        since, known = self._accepted
-        if known[index] or entry.at < since:
-            return
-        self._add(index, "log.accepted", "its id is not known as accepted", derived=True)
-        if self._correct:
-            key = (sealed["type"], sealed["source"], sealed["id"])
-            self._replace(
-                "xl_accepted", *key, _identity(entry.seal(self._certificates)), index, entry.at
-            )
 
     def _body(self, index: int, expected: str, chunk: Chunk) -> None:
         stored = chunk.body(index)
@@ -283,10 +258,6 @@ class _Check:
             if last > self._last.get(direction, {}).get(peer, 0):
                 text = f"the message number {last} {_TO.get(direction, direction)} {peer} is gone"
                 self._add(None, "log.truncated", text)
-
-
-def _identity(seal: bytes) -> str:
-    return base64url(hashlib.sha256(seal.rpartition(b".")[0]).digest())
 
 
 _TO = {entries.OUT: "to", entries.IN: "from"}

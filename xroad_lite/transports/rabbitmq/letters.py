@@ -40,7 +40,7 @@ class Letter:
 
 def written(parcel: Parcel, max_body: int) -> Letter:
     """Write a parcel, as docs/rabbitmq.md describes it; ``transport.too_large`` if it must not."""
-    attributes = dict(parcel.attributes)
+    attributes = dict(parcel.attributes())
     _check(parcel, "body", len(parcel.body), max_body)
     _check(parcel, "seal", len(parcel.seal), MAX_SEAL_BYTES)
     _check(parcel, "salt", len(parcel.salt), SALT_BYTES)
