@@ -16,6 +16,23 @@ SEED = int(os.environ.get("XROAD_LITE_CHAOS_SEED", "7"))
 COUNT = 3000 if CHAOS else 200
 
 
+def test_queues_and_connections_killed_under_load(broker, running):
+    """They come back from disk and from their nodes: all arrive, once, in order."""
+    host = running.world.health.settings.transport.rpartition("/")[2]
+    queues = (
+        f'[whereis(element(1, amqqueue:get_pid(Q))) || Q <- rabbit_amqqueue:list(<<"{host}">>)]'
+    )
+    draw = random.Random(SEED)
+    for part in range(2):
+        running.publish(part * COUNT // 2, (part + 1) * COUNT // 2)
+        time.sleep(draw.uniform(0.0, 0.2))
+        assert "true" in broker.evaluate(f"[exit(One, kill) || One <- {queues}, is_pid(One)]")
+        broker.evaluate("[exit(One, kill) || One <- rabbit_networking:local_connections()]")
+    running.await_seen(COUNT, 90)
+    running.check(COUNT)
+
+
+@pytest.mark.long
 def test_broker_killed_under_load(broker, running):
     """SIGKILL at random moments while messages flow: all arrive, once, in order."""
     draw = random.Random(SEED)
