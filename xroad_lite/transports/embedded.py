@@ -167,7 +167,8 @@ class EmbeddedTransport:
 
     def wake(self) -> None:
         """End a ``wait`` in another thread."""
-        self._woken.set()
+        if not self._woken.is_set():  # as for most of those who come at the same time
+            self._woken.set()
 
     def status(self) -> dict[str, object]:
         """How many messages lie in this subsystem's queues."""
