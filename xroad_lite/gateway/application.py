@@ -135,7 +135,7 @@ class Application:
             return
         began = time.perf_counter()
         scope.setdefault("state", {})[REQUEST_ID] = new_uuid()
-        interface = next((one for one in self._interfaces if one.claims(scope)), None)
+        interface = self._claiming(scope)
         answer = _Answer(send, scope["state"][REQUEST_ID])
         self._open += 1
         try:
@@ -143,6 +143,12 @@ class Application:
         finally:
             self._open -= 1
             self._tell(interface, scope, answer, time.perf_counter() - began)
+
+    def _claiming(self, scope: Scope) -> Interface | None:
+        for one in self._interfaces:
+            if one.claims(scope):
+                return one
+        return None
 
     async def stop(self) -> None:
         """The server is about to end: nobody is served any longer than now."""

@@ -28,6 +28,7 @@ from xroad_lite.identifiers import MessageType
 from xroad_lite.node import Message
 
 ROOT = "/api/v1"
+_BELOW = f"{ROOT}/"
 MAX_WAIT, MAX_LIMIT = 60, 100
 _SEGMENTS = ("instance", "memberClass", "memberCode", "subsystemCode")
 _RECIPIENT = "/".join(f"{{{one}}}" for one in _SEGMENTS)
@@ -70,7 +71,7 @@ class Messages:
     def claims(self, scope: Scope) -> bool:
         """What begins with its root."""
         path: str = scope["path"]
-        return path == ROOT or path.startswith(f"{ROOT}/")
+        return path.startswith(_BELOW) or path == ROOT
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request of a known caller."""

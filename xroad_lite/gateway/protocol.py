@@ -130,8 +130,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_over():
             return
         self.headers += [(name.lower(), value) for name, value in self._written]
-        self.expect_100_continue = b"100-continue" in map(bytes.lower, self._all(b"expect"))
-        problem = self._problem()
+        names, values = zip(*self.headers, strict=True) if self.headers else ((), ())
+        problem = self._problem(names, values)
         if problem is not None:
             self._refuse(*problem)
             return
@@ -142,6 +142,8 @@ class BoundedProtocol(HttpToolsProtocol):
         state[CERTIFICATE] = self._certificate
         self._unended = 0
         self._deadline.set(self.limits.body_seconds)
+        if b"expect" in names:
+            self.expect_100_continue = b"100-continue" in map(bytes.lower, self._all(b"expect"))
         super().on_headers_complete()
         self._trailing = True
 
@@ -180,11 +182,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _problem(self) -> tuple[int, bytes] | None:
+    def _problem(
+        self, names: tuple[bytes, ...], values: tuple[bytes, ...]
+    ) -> tuple[int, bytes] | None:
         """What two readers of one head could understand in two ways."""
-        names, values = [name for name, _ in self.headers], [value for _, value in self.headers]
-        lines, url, version = [self.url, *names, *values], self.url, self.parser.get_http_version()
-        if sum(map(len, lines)) + 4 * len(names) > self.limits.headers:
+        url, version = self.url, self.parser.get_http_version()
+        joined = b"".join(names)
+        size = len(url) + len(joined) + sum(map(len, values)) + 4 * len(names)
+        if size > self.limits.headers:
             return 431, b"the headers are too large"
         if version not in ("1.0", "1.1"):
             return 400, b"expected HTTP/1.1"
@@ -196,9 +201,11 @@ class BoundedProtocol(HttpToolsProtocol):
             return 400, b"expected a target that begins with a slash"
         if not _VISIBLE.fullmatch(url):
             return 400, b"the target has bytes that must be percent-encoded"
-        if b"" in names or b"".join(names).translate(None, _TOKEN):
+        if b"" in names or joined.translate(None, _TOKEN):
             return 400, b"a header's name has bytes that it cannot have"
-        if any(value.lower() != b"chunked" for value in self._all(b"transfer-encoding")):
+        if b"transfer-encoding" in names and any(
+            value.lower() != b"chunked" for value in self._all(b"transfer-encoding")
+        ):
             return 400, b"expected no transfer encoding but chunked"
         return None
 

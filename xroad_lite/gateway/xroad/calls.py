@@ -42,19 +42,17 @@ CLIENT, ID, REQUEST_ID, REQUEST_HASH, SERVICE = (
 )
 _PLAIN_IN_SEGMENTS = "!$&'()*+,;=:@"
 """Beside letters, digits and ``-._~``: RFC 3986, 3.3."""
-_NOT_ASKED = SKIPPED | {REQUEST_ID, REQUEST_HASH}
-_NOT_ASKED_WITH_TOKEN = _NOT_ASKED | {"authorization"}
-_NOT_ANSWERED = SKIPPED | {CLIENT, ID, REQUEST_ID, REQUEST_HASH, SERVICE, "date"}
+_NOT_ASKED = frozenset(one.encode() for one in SKIPPED | {REQUEST_ID, REQUEST_HASH})
+_NOT_ASKED_WITH_TOKEN = _NOT_ASKED | {b"authorization"}
+_NOT_ANSWERED = SKIPPED | {CLIENT, ID, REQUEST_ID, REQUEST_HASH, SERVICE}
 _NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]*")
 _VALUES = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-def passed_on(
-    headers: Iterable[tuple[str, str]], *, without: frozenset[str] = SKIPPED
-) -> list[dict[str, str]]:
+def passed_on(headers: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     """The headers that go through, in their order, as they were written, for a message's body."""
     return [
-        {"name": name, "value": value} for name, value in headers if name.lower() not in without
+        {"name": name, "value": value} for name, value in headers if name.lower() not in SKIPPED
     ]
 
 
@@ -63,16 +61,25 @@ def request_headers(headers: Iterable[tuple[bytes, bytes]], *, token: bool) -> l
 
     With ``token``, the header that shows it is left out: it opens this gateway, and nothing else.
     """
-    read = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-    return passed_on(read, without=_NOT_ASKED_WITH_TOKEN if token else _NOT_ASKED)
+    without = _NOT_ASKED_WITH_TOKEN if token else _NOT_ASKED
+    return [
+        {"name": name.decode("latin-1"), "value": value.decode("latin-1")}
+        for name, value in headers
+        if name.lower() not in without
+    ]
 
 
 def answer_headers(body: dict[str, Any], ids: Headers) -> list[tuple[bytes, bytes]]:
     """A provider's headers, X-Road's own in place of what the provider said of them; one Date."""
-    read = [(one["name"].lower(), one["value"]) for one in body["headers"]]
-    found = [one for one in read if one[0] not in _NOT_ANSWERED]
-    found += [one for one in read if one[0] == "date"][-1:]
-    return [(name.encode(), value.encode("latin-1")) for name, value in (*found, *ids)]
+    found, date = [], None
+    for one in body["headers"]:
+        name, value = one["name"].lower(), one["value"]
+        if name == "date":
+            date = (name, value)
+        elif name not in _NOT_ANSWERED:
+            found.append((name, value))
+    dated = [*found, *ids] if date is None else [*found, date, *ids]
+    return [(name.encode(), value.encode("latin-1")) for name, value in dated]
 
 
 @lru_cache(maxsize=4096)

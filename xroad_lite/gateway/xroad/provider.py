@@ -43,7 +43,7 @@ from xroad_lite.registry.models import REST_REQUEST, REST_RESPONSE, Service
 _AGAIN = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 """Methods that may be called twice (RFC 9110, 9.2.2): after a crash nobody knows."""
 _NOT_CALLED = calls.SKIPPED | {TRACEPARENT}
-_TAKEN_AT_ONCE = 64
+_TAKEN_AT_ONCE = 128
 _PAUSE_SECONDS = 1.0
 _CLOSING_SECONDS = 5.0
 
