@@ -7,17 +7,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 import sharing
-import typer.testing
 from broker import INSTALL, Broker, installed, start_broker
 from certificates import make_certificates
 from hypothesis import settings
 from hypothesis.internal.conjecture import engine
 from quick_cli import quick_program
+from remembered import remember
 
 from xroad_lite.identifiers import SubsystemId
 from xroad_lite.keys import KeySigner
@@ -38,8 +37,7 @@ settings.load_profile("project")
 if not SOAK:
     engine.MAX_SHRINKING_SECONDS = 20  # five minutes by default, for which there is no setting
 
-# What a program's commands are is found out once, not by each command that a test types.
-typer.testing._get_command = cache(typer.testing._get_command)
+remember()
 
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:

@@ -18,12 +18,13 @@ from pydantic import ValidationError
 from xroad_lite import times
 from xroad_lite.encryption import PrivateKey as EncryptionKey
 from xroad_lite.envelope.jws import APPROVAL, sign_detached
-from xroad_lite.errors import IdentifierError, XRoadError
+from xroad_lite.errors import XRoadError
 from xroad_lite.identifiers import GroupId, MemberId, SubsystemId, parse_party, url_path
 from xroad_lite.keys import new_key
 from xroad_lite.messagelog.log_keys import LogKeys
 from xroad_lite.registry import Agreement, RegistryFolder, Snapshot, read_source
 from xroad_lite.registry.agreements import CONSUMER, ENDED, FOLDER, PROVIDER, approval_path
+from xroad_lite.registry.documents import read_yaml
 from xroad_lite.registry.folder import TIMESTAMP
 from xroad_lite.registry.metadata import metadata_path
 from xroad_lite.registry.models import Lives
@@ -255,8 +256,8 @@ class DevelopmentInstance:
         agreement = path.removesuffix(ENDED) + ".yaml" if path.endswith(ENDED) else path
         for role in (PROVIDER, CONSUMER):
             try:
-                party = parse_party(yaml.safe_load(documents[agreement])[role])
-            except (KeyError, TypeError, AttributeError, yaml.YAMLError, IdentifierError):
+                party = parse_party(read_yaml(agreement, documents[agreement])[role])
+            except (KeyError, TypeError, AttributeError, XRoadError):
                 continue
             if isinstance(party, GroupId):
                 member = party.subsystem.member if party.subsystem else None
