@@ -171,6 +171,7 @@ HOSTILE: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize(
     "command", [["lint"], ["check", "--against", "old.json"], ["diff"], ["sample"], ["docs"],

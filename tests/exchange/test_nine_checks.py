@@ -738,6 +738,7 @@ POLICIES = {
 }
 
 
+@pytest.mark.sampled(21)
 @pytest.mark.parametrize("when", ["then", "now", "both"])
 @pytest.mark.parametrize("rule", POLICIES)
 def test_each_rule_holds_then_and_now(rule, when, instance):

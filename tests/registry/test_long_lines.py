@@ -37,7 +37,7 @@ def line(kind: str, names: list[int]) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["json", "avro"])
 @pytest.mark.parametrize("step", [1, -1, 7])
 def test_a_line_is_refused_where_it_is_too_long(kind: str, step: int) -> None:

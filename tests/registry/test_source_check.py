@@ -256,6 +256,7 @@ def test_nothing_but_plain_files_is_opened(source, tmp_path):
     assert got == {"registry.symbolic_link", "registry.no_file", "registry.file_name"}
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize(
     ("path", "data", "code"),
     [
