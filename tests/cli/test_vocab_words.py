@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +147,10 @@ def test_map_leaves_out_what_is_mapped() -> None:
     assert (refused["error"]["code"], code) == ("semantics.unknown_vocabulary", 1)
 
 
-def test_map_asks_on_a_terminal(unmapped: Path, tmp_path: Path) -> None:
+def test_map_asks_on_a_terminal(unmapped: Path, tmp_path: Path, program: Path) -> None:
     """Each proposal is asked about: yes, no, broader; enough ends the questions."""
     file = tmp_path / "asked.ttl"
-    command = [sys.executable, "-m", "xroad_lite.cli", "vocab", "map", "citizens", "tax"]
+    command = [str(program / "xroad-lite"), "vocab", "map", "citizens", "tax"]
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
         [*command, "--source", str(unmapped), "--output", str(file)],
