@@ -210,9 +210,7 @@ class Inbox:
 
     def done(self, *indexes: int) -> None:
         """Handled, expired or dropped: they wait no more."""
-        with self._store.transaction():
-            rows = [(index,) for index in indexes]
-            self._store.many("DELETE FROM xl_inbox WHERE idx = ?", rows)
+        self._store.delete("xl_inbox", indexes)
 
     def dead_letters(self) -> list[DeadLetter]:
         """All dead letters, oldest first."""

@@ -94,9 +94,8 @@ class Outbox:
         with self._store.transaction():
             for index in indexes if at is not None else ():
                 self._store.insert("xl_sent", index, at, verb="INSERT OR REPLACE")
-            rows = [(index,) for index in indexes]
-            self._store.many("DELETE FROM xl_outbox WHERE idx = ?", rows)
-            self._counted -= len(rows)
+            self._store.delete("xl_outbox", indexes)
+            self._counted -= len(indexes)
 
     def forget_sent(self, before: float) -> None:
         """Forget when the oldest messages were confirmed, if that was before this time."""

@@ -18,14 +18,14 @@ from xroad_lite.errors import RequestError, XRoadError
 from xroad_lite.exchange import Draft, Judgement
 from xroad_lite.exchange.calls import canonical
 from xroad_lite.identifiers import MessageType
-from xroad_lite.messagelog import Incoming
 from xroad_lite.node.answers import read_answer, reply_draft
 from xroad_lite.node.effects import Effects, Writer
 from xroad_lite.node.handling import Dispatcher
 from xroad_lite.node.left_out import Published
 from xroad_lite.node.message import Message
-from xroad_lite.node.orders import Order, Taker, end, is_wanted, outcome, settle
+from xroad_lite.node.orders import Order, Taker, end, outcome, settle
 from xroad_lite.node.receiving import Receiver
+from xroad_lite.node.taking import Taking
 from xroad_lite.node.terms import Terms
 from xroad_lite.policy import REQUEST
 from xroad_lite.transports import REPLIES
@@ -66,24 +66,18 @@ class Desk:
         self._listen, self._unlisten = listen, unlisten
         self._wake = wake
         self.answer_type = answer_type
-        self._rests = rests
         self._withdraw = withdraw
         self._closed = False
         self._orders: deque[Order] = deque()
-        self._woken = False
-        """Whether the node has been woken since it last looked for orders."""
-        self._takers: dict[str, deque[Taker]] = {}
+        self._taking = Taking(writer.store, dispatcher, rests)
         self._held: dict[str, set[str]] = {}
         """By type those who hold it."""
         self._holding = threading.Lock()
         self._finished: list[int] = []
         """In the open transaction: they leave the inbox together."""
-        self._served: dict[str, list[Taker]] = {}
-        """By type those whom the transaction that receives gives what came, and then are told."""
-        self._lent: dict[int, Incoming] = {}
         self._asked: dict[str, Future[Message]] = {}
         self._ends: list[tuple[float, str]] = []
-        receiver.lend = self._lend
+        receiver.lend = self._taking.lend
 
     # from any thread
 
@@ -120,7 +114,6 @@ class Desk:
         answer: Future[Message] = Future()
 
         def work(now: float) -> None:
-            effects = Effects(self._writer)
             draft = Draft(
                 operation=REQUEST,
                 type=type,
@@ -129,9 +122,10 @@ class Desk:
                 expires=now + timeout,
                 **attributes,
             )
-            message_id = effects.add(draft)
+            ready = self._writer.prepare(draft)
+            message_id = ready[0].attributes["id"]
             self._terms.ask(message_id, reads)
-            effects.write()
+            self._writer.write(ready)
             self._asked[message_id] = answer
             heapq.heappush(self._ends, (now + timeout, message_id))
 
@@ -180,7 +174,7 @@ class Desk:
         taker = Taker(limit, lease, wait)
 
         def work(_: float) -> None:
-            self._takers.setdefault(type, deque()).append(taker)
+            self._taking.wait(type, taker)
 
         self._order(Order(work, False, taker.future, awaited=False))
         return taker.future
@@ -193,12 +187,12 @@ class Desk:
         """
 
         def work(now: float) -> None:
-            row, draft = self._row(entry), None
+            row, draft = self._taking.row(entry), None
             if type is not None:
                 draft = reply_draft(self._receiver.judgement(entry, now), type, answer)
             self._dispatcher.finished(row, draft, now)
             self._finished.append(entry)
-            del self._lent[entry]
+            self._taking.came_back(entry)
 
         return self._soon(work)
 
@@ -209,9 +203,8 @@ class Desk:
         """
 
         def work(now: float) -> None:
-            row = self._row(entry)
-            self._dispatcher.failed(row, error, now)
-            del self._lent[entry]
+            self._dispatcher.failed(self._taking.row(entry), error, now)
+            self._taking.came_back(entry)
 
         return self._soon(work)
 
@@ -219,8 +212,8 @@ class Desk:
         """Let a message be taken again at once, as if nobody had taken it."""
 
         def work(_: float) -> None:
-            self._dispatcher.inbox.returned(self._row(entry).index)
-            del self._lent[entry]
+            self._dispatcher.inbox.returned(self._taking.row(entry).index)
+            self._taking.came_back(entry)
 
         return self._soon(work, False)
 
@@ -253,33 +246,28 @@ class Desk:
         self._orders.append(order)
         if self._closed:
             self.close()
-        elif not self._woken:
-            self._woken = True
+        else:
             self._wake()
 
     # by the node's thread
 
     def pump(self, now: float) -> bool:
         """Do what was ordered, and give out what came; True if there was anything."""
-        self._woken = False  # before it looks: whoever finds it true is seen
         orders = [self._orders.popleft() for _ in range(min(_GROUP, len(self._orders)))]
         orders = [one for one in orders if one.begins()]
         if orders:
             self._do(orders, now)
         gave = self._tell_answers(now)
-        return self._give_out(now) or gave or bool(orders)
+        return self._taking.give_out(now) or gave or bool(orders)
 
     def close(self) -> None:
         """End all that wait, and whoever still comes: the node is closing."""
         self._closed = True
         ended = RequestError("request.closed", "the node is closing")
-        waiting = [one.future for one in self._orders]
-        takers = [*self._takers.values(), *self._served.values()]
-        waiting += [one.future for those in takers for one in those]
+        waiting = [one.future for one in self._orders] + [*self._taking.futures()]
         for future in (*waiting, *self._asked.values()):
             end(future, ended)
         self._orders.clear()
-        self._takers.clear()
         self._asked.clear()
 
     def _do(self, orders: list[Order], now: float) -> None:
@@ -315,109 +303,6 @@ class Desk:
         finally:
             self._receiver.forget(index)
 
-    def _lend(self, row: Incoming, now: float) -> float | None:
-        """Give a taker who waits what comes, in the transaction that accepts it; until when.
-
-        None where nobody waits, or it must stand in line: behind others of its subject, or
-        because it is late, or what came must wait.
-        """
-        waiting = self._takers.get(row.subscription)
-        served = self._served.get(row.subscription)
-        if not (waiting or served) or row.subject is not None:
-            return None
-        if row.expires is not None and row.expires < now:
-            return None
-        taker = served[-1] if served else None
-        if taker is None or len(taker.rows) >= taker.limit:
-            taker = self._next_taker(row.subscription, now)
-            if taker is None:
-                return None
-        taker.rows.append(row)
-        return now + taker.lease
-
-    def _next_taker(self, type_: str, now: float) -> Taker | None:
-        waiting = self._takers.get(type_) or deque()
-        while waiting and waiting[0].future.done():
-            waiting.popleft()
-        if not waiting or self._rests(now):
-            return None
-        if not self._served:
-            self._store.then(self._ended)
-        self._served.setdefault(type_, []).append(waiting[0])
-        return waiting.popleft()
-
-    def _ended(self, kept: bool) -> None:
-        """The transaction has ended in which some were served; undone, they wait as before."""
-        if kept:
-            return
-        served, self._served = self._served, {}
-        for type_, takers in served.items():
-            for taker in reversed(takers):
-                taker.rows.clear()
-                self._takers[type_].appendleft(taker)
-
-    def _tell_served(self) -> bool:
-        """Hand over what the last transaction that received has given."""
-        served, self._served = self._served, {}
-        for taker in (one for takers in served.values() for one in takers):
-            if is_wanted(taker.future):
-                self._hand_over(taker, taker.rows)
-            else:
-                for row in taker.rows:
-                    self._dispatcher.inbox.returned(row.index)
-        return bool(served)
-
-    def _hand_over(self, taker: Taker, rows: list[Incoming]) -> None:
-        self._lent.update((row.index, row) for row in rows)
-        taker.future.set_result([self._dispatcher.message(row) for row in rows])
-
-    def _give_out(self, now: float) -> bool:
-        gave = self._tell_served()
-        for type_, takers in self._takers.items():
-            while takers and takers[0].future.done():
-                takers.popleft()
-            if takers and not self._rests(now):
-                gave |= self._give(type_, takers, now)
-            for one in [one for one in takers if not one.waits]:
-                takers.remove(one)
-                if is_wanted(one.future):
-                    one.future.set_result([])
-        return gave
-
-    def _give(self, type_: str, takers: deque[Taker], now: float) -> bool:
-        """Lend what is due, to one taker after the other."""
-        wanted = min(_GROUP, sum(one.limit for one in takers))
-        due = _first_of_each_order(self._dispatcher.inbox.due(now, wanted, (type_,)))
-        if not due:
-            return False
-        with self._store.transaction(durable=False):
-            due = [row for row in due if not self._dispatcher.expired(row, now)]
-            given: list[tuple[Taker, list[Incoming]]] = []
-            while due and takers:
-                taker = takers.popleft()
-                if is_wanted(taker.future):
-                    given.append((taker, [self._again(row) for row in due[: taker.limit]]))
-                    due = due[taker.limit :]
-            ends = [(row, now + taker.lease) for taker, rows in given for row in rows]
-            self._dispatcher.inbox.lend([(row.index, row.attempts, at) for row, at in ends])
-        for taker, rows in given:
-            self._hand_over(taker, rows)
-        return True
-
-    def _again(self, row: Incoming) -> Incoming:
-        """Who was out before and was not finished in time has had one attempt more."""
-        return row._replace(attempts=row.attempts + 1) if row.index in self._lent else row
-
-    def _row(self, entry: int) -> Incoming:
-        row = self._lent.get(entry)
-        if row is None:
-            raise RequestError(
-                "request.not_taken",
-                f"the message of log entry {entry} is not out: it was finished, or never taken",
-                hint="take it again",
-            )
-        return row
-
 
 def _late(message_id: str) -> Message:
     raise RequestError(
@@ -425,11 +310,3 @@ def _late(message_id: str) -> Message:
         f"no answer in time to the request {message_id}",
         hint="see with: xroad-lite status whether it was sent; then ask again",
     )
-
-
-def _first_of_each_order(rows: list[Incoming]) -> list[Incoming]:
-    found: dict[object, Incoming] = {}
-    for row in rows:
-        key = row.index if row.subject is None else (row.source, row.subject)
-        found.setdefault(key, row)
-    return list(found.values())

@@ -108,10 +108,8 @@ class Dispatcher:
 
     def finished(self, row: Incoming, answer: Draft | None, now: float) -> None:
         """It is handled, and this is its answer, if it has one; ``inbox.done`` is the caller's."""
-        effects = Effects(self._writer)
         if answer is not None:
-            effects.add(answer)
-        effects.write()
+            self._writer.write(self._writer.prepare(answer))
         self._say(row, entries.HANDLED, now)
         self._forget(row.index)
 

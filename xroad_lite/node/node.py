@@ -418,7 +418,7 @@ class Node:
 
     def now(self) -> float:
         """Unix seconds, by this node's clock."""
-        return round(self._clock(), 3)
+        return round(self._clock() * 1000) / 1000
 
     def prepare(self, draft: Draft) -> list[Ready]:
         """Check a draft under the registry of now; one ready message per recipient."""

@@ -93,7 +93,8 @@ class RabbitTransport:
 
     def wake(self) -> None:
         """End a ``wait`` in another thread."""
-        self._signal.set()
+        if not self._signal.is_set():  # no lock for each of many
+            self._signal.set()
 
     def status(self) -> dict[str, object]:
         """Both connections, what is on the way, how full the queues are, what is missing."""
