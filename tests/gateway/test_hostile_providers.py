@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from xroad_lite.gateway import http_client
 from xroad_lite.gateway.http_client import Answer, CallError, HttpClient
 
 LIMIT = 1000
@@ -217,3 +218,29 @@ def test_what_follows_the_content_is_no_header() -> None:
         pytest.raises(CallError),
     ):
         call(address)
+
+
+def test_as_many_connections_are_kept_as_calls_were_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the next as many make none; and all end when nobody calls any more."""
+    monkeypatch.setattr(http_client, "IDLE_SECONDS", 0.5)
+    made: list[asyncio.Task[None] | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made.append(asyncio.current_task())
+        while await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(GOOD)
+        writer.close()
+
+    async def calling() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=200)
+        port = server.sockets[0].getsockname()[1]
+        client = HttpClient(f"http://127.0.0.1:{port}", timeout=20, calls=100, max_content=LIMIT)
+        for _ in range(2):
+            asked = [client.call("POST", "/x", None, [("A", "b")], b"") for _ in range(150)]
+            assert {one.status for one in await asyncio.gather(*asked)} == {200}
+            assert len(made) == 100
+        await asyncio.wait_for(asyncio.gather(*(one for one in made if one)), 20)
+        server.close()
+
+    asyncio.run(calling())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -28,7 +27,6 @@ MAX_HEAD = 65_536
 MAX_HEADERS = 256
 IDLE_SECONDS = 1.5
 """Less than servers keep a connection that nobody uses, so that none is closed under a call."""
-_MAX_IDLE = 64
 _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"))
 
 
@@ -75,7 +73,7 @@ class HttpClient:
         self._max_content = max_content
         self._tls = (tls or ssl.create_default_context()) if self._secure else None
         self._free = asyncio.Semaphore(calls)
-        self._idle: deque[tuple[float, _Connection]] = deque()
+        self._idle: deque[_Connection] = deque()
 
     async def call(
         self, method: str, path: str, query: str | None, headers: Headers, content: bytes
@@ -101,7 +99,7 @@ class HttpClient:
     def close(self) -> None:
         """Close the connections that nobody uses."""
         while self._idle:
-            self._idle.pop()[1].close()
+            self._idle.pop().close()
 
     def _request(
         self, method: str, path: str, query: str | None, headers: Headers, content: bytes
@@ -136,19 +134,18 @@ class HttpClient:
         except BaseException:
             connection.close()
             raise
-        if connection.reusable and len(self._idle) < _MAX_IDLE:
-            self._idle.append((time.monotonic() + IDLE_SECONDS, connection))
+        if connection.reusable:
+            self._idle.append(connection)
         else:
             connection.close()
         return answer
 
     def _kept(self) -> _Connection | None:
-        """The connection that was used last; those that nobody used for long are closed."""
-        now = time.monotonic()
-        while self._idle and self._idle[0][0] < now:
-            self._idle.popleft()[1].close()
+        """The connection that was used last; one that nobody used for long has closed itself."""
+        while self._idle and not self._idle[0].reusable:
+            self._idle.popleft()
         while self._idle:
-            connection = self._idle.pop()[1]
+            connection = self._idle.pop()
             if connection.reusable:
                 return connection
         return None
@@ -281,11 +278,12 @@ class _Connection(asyncio.Protocol):
     def _done(self, *, keep: bool = False) -> None:
         if self._waiting is not None and not self._waiting.done():
             self.reusable = keep
-            self._deadline.clear()
+            self._deadline.set(IDLE_SECONDS)
             status = self._parser.get_status_code()
             self._waiting.set_result(Answer(status, self._headers, bytes(self._content)))
 
     def _late(self) -> None:
+        """There is no answer, or nobody has asked for long."""
         self._fail(TimeoutError())
 
     def _fail(self, error: Exception) -> None:
