@@ -31,8 +31,6 @@ CREATE TABLE IF NOT EXISTS xl_inbox (
 CREATE INDEX IF NOT EXISTS xl_inbox_held ON xl_inbox (source, subject, idx)
     WHERE next_at > 0 AND subject IS NOT NULL;
 CREATE INDEX IF NOT EXISTS xl_inbox_dead ON xl_inbox (idx) WHERE state = 'dead';
-CREATE INDEX IF NOT EXISTS xl_inbox_order ON xl_inbox (source, subject, idx)
-    WHERE subject IS NOT NULL;
 CREATE TABLE IF NOT EXISTS xl_undecided (
     number INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, source TEXT NOT NULL,
     seal BLOB NOT NULL, salt BLOB NOT NULL, body BLOB NOT NULL, code TEXT NOT NULL, missing TEXT,
