@@ -13,10 +13,10 @@ _BY_NAME = "xroad_lite.headers_by_name"
 
 def by_name(scope: Scope) -> Mapping[bytes, bytes]:
     """The last value of each header, by its name in lower case: the others do not count."""
-    state = scope.setdefault("state", {})
-    found: dict[bytes, bytes] | None = state.get(_BY_NAME)
-    if found is None:
-        found = state[_BY_NAME] = dict(scope["headers"])
+    try:
+        found: dict[bytes, bytes] = scope["state"][_BY_NAME]
+    except KeyError:
+        found = scope.setdefault("state", {})[_BY_NAME] = dict(scope["headers"])
     return found
 
 

@@ -111,7 +111,12 @@ def are_clean(body: dict[str, Any]) -> bool:
     """Whether no header of a message's body holds what could end it, or begin another."""
     names = [one["name"] for one in body["headers"]]
     values = "".join([one["value"] for one in body["headers"]])
-    return all(names) and bool(_NAMES.fullmatch("".join(names)) and _VALUES.fullmatch(values))
+    plain = values.isascii() and values.isprintable()
+    return (
+        all(names)
+        and _NAMES.fullmatch("".join(names)) is not None
+        and (plain or _VALUES.fullmatch(values) is not None)
+    )
 
 
 def content(data: bytes) -> dict[str, str]:

@@ -41,6 +41,7 @@ class Consumer:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._instance = min(gateway.nodes).partition("/")[0]
 
     def claims(self, scope: Scope) -> bool:
         """``/r1/…``, and any other version of the protocol, to say that it is not spoken."""
@@ -137,10 +138,6 @@ class Consumer:
             body["query"] = scope["query_string"].decode("ascii")
         trace = traceparent(every(scope, TRACEPARENT))
         return _Asked(body, content, request_id, query_id, given, trace)
-
-    @property
-    def _instance(self) -> str:
-        return min(self._gateway.nodes).partition("/")[0]
 
     async def _forward(self, node: NodeAtWork, subsystem: str, asked: _Asked) -> ASGIApp:
         """A call of a REST service: sealed as it came, answered as the provider did."""
