@@ -18,7 +18,7 @@ HEAD = b"Host: h\r\n\r\n"
 
 
 class _Impatient(BoundedProtocol):
-    limits = Limits(header_seconds=0.1, body_seconds=0.1)
+    limits = Limits(header_seconds=0.1, body_seconds=0.1, idle_seconds=0.2)
 
 
 def said(app: App, *parts: bytes, leaves: bool = False) -> tuple[bytes, list[dict[str, Any]]]:
@@ -81,6 +81,19 @@ def test_a_head_behind_a_request_has_no_longer_than_others() -> None:
     first, second = answer.split(b"HTTP/1.1 ")[1:]
     assert first.startswith(b"200 ")
     assert second.startswith(b"408 ")
+    assert complaints == []
+
+
+def test_who_was_answered_before_its_body_was_here_is_idle_after_it() -> None:
+    """Its connection ends as any that nobody uses."""
+
+    async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await send({"type": "http.response.start", "status": 403, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    answer, complaints = said(hasty, b"POST /a HTTP/1.1\r\nContent-Length: 2\r\n" + HEAD, b"ok")
+    assert answer.startswith(b"HTTP/1.1 403 ")
     assert complaints == []
 
 
