@@ -99,15 +99,22 @@ class Providers:
 
     async def _serve(self, node: NodeAtWork, type_: str) -> None:
         """Take what comes, as long as not too many are open; ends with the node."""
-        free = asyncio.Semaphore(2 * self._gateway.settings.limits.calls)
-        longest = max(one.timeout for one in self._wanted.values())
+        most = 2 * self._gateway.settings.limits.calls
+        lease = max(one.timeout for one in self._wanted.values()) + 60
+        under_way, room = set[asyncio.Task[None]](), asyncio.Event()
+
+        def ended(task: asyncio.Task[None]) -> None:
+            under_way.discard(task)
+            self._calls.discard(task)
+            room.set()
+
         while True:
-            await free.acquire()
-            free.release()
+            while len(under_way) >= most:
+                room.clear()
+                await room.wait()
+            limit = min(_TAKEN_AT_ONCE, most - len(under_way))
             try:
-                messages = await node.done(
-                    node.desk.take(type_, limit=_TAKEN_AT_ONCE, lease=longest + 60)
-                )
+                messages = await node.done(node.desk.take(type_, limit=limit, lease=lease))
             except RequestError:
                 return
             except XRoadError as error:
@@ -115,17 +122,14 @@ class Providers:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             for message in messages:
-                await free.acquire()
-                task = asyncio.create_task(self._handle(node, message, free))
+                task = asyncio.create_task(self._handle(node, message))
+                under_way.add(task)
                 self._calls.add(task)
-                task.add_done_callback(self._calls.discard)
+                task.add_done_callback(ended)
 
-    async def _handle(self, node: NodeAtWork, message: Message, free: asyncio.Semaphore) -> None:
-        try:
-            type_, body = await self._answered(node, message)
-            await self._finish(node, message, type_, body)
-        finally:
-            free.release()
+    async def _handle(self, node: NodeAtWork, message: Message) -> None:
+        type_, body = await self._answered(node, message)
+        await self._finish(node, message, type_, body)
 
     async def _answered(self, node: NodeAtWork, message: Message) -> tuple[str, dict[str, Any]]:
         """The answer's type and body, or a sealed error's."""
