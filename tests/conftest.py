@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import quick_cli
 import sharing
 from broker import INSTALL, Broker, installed, start_broker
 from certificates import make_certificates
 from hypothesis import settings
 from hypothesis.internal.conjecture import engine
-from quick_cli import quick_program
 from remembered import remember
 
 from xroad_lite.identifiers import SubsystemId
@@ -78,6 +78,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+def pytest_unconfigure() -> None:
+    """What forked for the tests ends with them."""
+    quick_cli.end()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Tests that share a server run in one process: see ``sharing``."""
@@ -87,7 +92,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the PATH, whose ``xroad-lite`` runs without the time to start."""
-    return quick_program(tmp_path_factory.mktemp("bin"))
+    return quick_cli.quick_program(tmp_path_factory.mktemp("bin"))
 
 
 @pytest.fixture(scope="session")

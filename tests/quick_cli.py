@@ -110,6 +110,12 @@ def _address() -> str:
     return address
 
 
+def end() -> None:
+    """End the process that forks, as its parent's end would: so its time is counted."""
+    for one in _SERVERS:
+        one.communicate(timeout=10)
+
+
 def _serve(listening: socket.socket) -> None:
     import jsonschema_rs  # noqa: F401  what commands load where they use it, here for all of them
     import rdflib  # noqa: F401
