@@ -6,7 +6,6 @@ a segment is percent-encoded in the text form, so that the text reads back alike
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Self
 from urllib.parse import quote, unquote_to_bytes
 
 from xroad_lite.errors import IdentifierError
+from xroad_lite.randomness import fresh_bytes
 
 MAX_BYTES = 255
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -129,7 +129,7 @@ def new_message_id(now: float) -> str:
     reach: who receives them in their order need not look up whether it has had one.
     """
     global _LAST
-    drawn, at = _drawn(), int(now * 1000)
+    drawn, at = fresh_bytes().hex(), int(now * 1000)
     counter = _LAST[1] + 1 if _LAST[0] == at else int(drawn[:3], 16) & _COUNTED_FROM
     _LAST = at, counter & 0xFFF
     time = f"{at:012x}"
@@ -145,7 +145,7 @@ _COUNTED_FROM = 0x7FF
 
 def new_uuid() -> str:
     """A fresh random UUID (RFC 9562, section 5.4)."""
-    drawn = _drawn()
+    drawn = fresh_bytes().hex()
     return (
         f"{drawn[:8]}-{drawn[8:12]}-4{drawn[12:15]}-{_VARIANT[drawn[15]]}{drawn[16:19]}"
         f"-{drawn[19:31]}"
@@ -153,21 +153,6 @@ def new_uuid() -> str:
 
 
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-_DRAWN: list[str] = []
-"""Random texts that nobody has had yet: asking the system for each is dearer than all the rest."""
-_DRAWN_AT_ONCE, _DRAWN_BYTES = 256, 16
-os.register_at_fork(after_in_child=_DRAWN.clear)
-
-
-def _drawn() -> str:
-    """32 hexadecimal digits of the system's randomness, given out once."""
-    try:
-        return _DRAWN.pop()
-    except IndexError:
-        digits = os.urandom(_DRAWN_AT_ONCE * _DRAWN_BYTES).hex()
-        size = 2 * _DRAWN_BYTES
-        _DRAWN.extend(digits[at : at + size] for at in range(size, len(digits), size))
-        return digits[:size]
 
 
 def percent_encoded(identifier: MemberId | SubsystemId | MessageType) -> str:

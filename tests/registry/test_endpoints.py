@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from xroad_lite.registry.endpoints import allowed, covers
@@ -59,3 +61,22 @@ def test_many_wildcards_take_no_longer_than_their_number() -> None:
     rule = Endpoint.model_construct(method="*", path="/**/a" * 100 + "/b")
     assert allowed([rule], "GET", "/a" * 256) is None
     assert allowed([rule], "GET", "/a" * 257) is None
+
+
+def reaches(rule: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    """What a rule covers, by definition: ``**`` takes nothing, or one segment and goes on."""
+    if not rule or not path:
+        return not path and all(part == "**" for part in rule)
+    if rule[0] == "**":
+        return reaches(rule[1:], path) or reaches(rule, path[1:])
+    return rule[0] in ("*", path[0]) and reaches(rule[1:], path[1:])
+
+
+@pytest.mark.parametrize("length", range(5))
+def test_every_short_rule_covers_what_it_says(length: int) -> None:
+    """All rules of so many parts, and all paths of up to four segments."""
+    paths = [one for long in range(1, 5) for one in product("ab", repeat=long)]
+    for rule in product(("a", "*", "**"), repeat=length):
+        for path in paths:
+            covered = covers("GET", "/" + "/".join(rule), "GET", "/" + "/".join(path))
+            assert covered is (reaches(rule, path) if rule else False), (rule, path)

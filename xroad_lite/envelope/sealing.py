@@ -6,7 +6,6 @@ JAdES baseline B-B (ETSI TS 119 182-1) and is final; docs/formats.md describes i
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -22,12 +21,13 @@ from xroad_lite.envelope.encoding import encode
 from xroad_lite.envelope.header import lengthened
 from xroad_lite.errors import SealError
 from xroad_lite.keys import Certificate, Signer
+from xroad_lite.randomness import FRESH_BYTES, fresh_bytes
 
 SEAL_TYPE = jws.SEAL.typ
 MAX_SEAL_BYTES = jws.SEAL.limit
 RECEIPT_TYPE = "xroad.receipt"
 """The type of messages that are receipts: their seals have a ``typ`` of their own."""
-SALT_BYTES = 32
+SALT_BYTES = FRESH_BYTES
 _ANY_DIGEST = "0" * 43
 _MOST_BYTES, _MOST_AROUND = 4, 32
 """Of a character of a value as JSON, and of a name with what stands around it."""
@@ -117,7 +117,7 @@ def seal_values(
     salt: bytes | None = None,
 ) -> Sealed:
     """As ``seal``, of attributes by name that ``check_sealable`` has passed; in their order."""
-    salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
+    salt = fresh_bytes() if salt is None else salt
     values = values | {"datahash": data_hash(salt, body)}
     kind = _kind(values["type"])
     signed = jws.sign(strict_json.dumps(values), signer, kind, issued_at=issued_at)

@@ -66,15 +66,22 @@ def _parts(rule_path: str) -> tuple[str, ...]:
 
 
 def _matches(rule: Sequence[str], path: Sequence[str]) -> bool:
-    """By the reach of the rule's segments so far, so that ``**`` costs no more than its length."""
-    reached = {0}
-    for part in rule:
-        if part == "**":
-            reached = set(range(min(reached), len(path) + 1)) if reached else reached
+    """From left to right; what does not fit is left to the last ``**`` before it.
+
+    An earlier one need not be asked again: what it could take more, the last one can. So this costs
+    at most the product of both lengths.
+    """
+    part, at, after, taken = 0, 0, -1, 0
+    while at < len(path):
+        if part < len(rule) and rule[part] == "**":
+            part += 1
+            after, taken = part, at
+        elif part < len(rule) and (rule[part] == path[at] or (rule[part] == "*" and path[at])):
+            part += 1
+            at += 1
+        elif after >= 0:
+            taken += 1
+            part, at = after, taken
         else:
-            reached = {
-                at + 1
-                for at in reached
-                if at < len(path) and (part == path[at] or (part == "*" and path[at]))
-            }
-    return len(path) in reached
+            return False
+    return all(one == "**" for one in rule[part:])
