@@ -294,6 +294,96 @@ def test_more_than_memory_holds_is_due_all_the_same(outbox, store, monkeypatch):
     assert seen == list(range(60))
 
 
+class Sending:
+    """An outbox, used as a sender uses it; each step is drawn."""
+
+    def __init__(self, store, rnd):
+        self.store, self.rnd, self.outbox = store, rnd, Outbox(store)
+        self.now, self.after, self.until = NOW, -1, 0.0
+        self.rows, self.flying, self.sent = 0, [], []
+        self.arrive = rnd.choice([0.3, 0.9, 0.98, 1.0])
+
+    def add(self):
+        """Some rows, which may be undone."""
+        first = self.rows
+        with suppress(ZeroDivisionError), self.store.transaction():
+            for _ in range(self.rnd.randint(1, 4)):
+                self.outbox.add(self.rows, self.rnd.choice([A, B]), self.rnd.choice("xy"))
+                self.rows += 1
+            if self.rnd.random() < 0.2:
+                self.rows = first
+                _ = 1 / 0
+
+    def again(self):
+        """A stored answer is sent once more."""
+        if self.sent:
+            index = self.rnd.choice(self.sent)
+            self.outbox.add(index, A, "x")
+            self.after = min(self.after, index - 1)
+
+    def pump(self):
+        """What is due by memory, and by the table alone."""
+        if self.until is not None and self.until <= self.now:
+            self.after, self.until = -1, self.outbox.next_due(self.now)
+        limit = self.rnd.choice([2, 5, 1000])
+        found = self.outbox.due(self.after, self.now, limit)
+        assert found == Outbox(self.store).due(self.after, self.now, limit)
+        for row in [one for one in found if one.index not in self.flying][: self.rnd.randint(0, 9)]:
+            self.flying.append(row.index)
+            self.after = row.index
+
+    def settle(self):
+        """Some of what is on the way arrives, and some has no queue yet."""
+        told = self.rnd.sample(self.flying, self.rnd.randint(0, len(self.flying)))
+        self.flying = [one for one in self.flying if one not in told]
+        arrived = [one for one in told if self.rnd.random() < self.arrive]
+        for index in told:
+            if index not in arrived:
+                wait = self.now + self.rnd.choice([0.05, 0.1, 0.5])
+                self.outbox.postponed(index, "no queue yet", wait)
+                self.until = wait if self.until is None else min(self.until, wait)
+        self.outbox.confirmed(arrived, self.now)
+        self.sent += arrived
+
+    def give_up(self):
+        """Nobody would accept it any more."""
+        left = [row.index for row in Outbox(self.store).due(-1, self.now, 1000)]
+        left = [one for one in left if one not in self.flying]
+        if left:
+            self.outbox.confirmed([self.rnd.choice(left)])
+
+    def wait(self):
+        """Time goes on."""
+        self.now += self.rnd.choice([0.01, 0.05, 1.0])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_memory_says_what_the_table_says(store, seed):
+    """Whatever was added, undone, sent, held back, given up or sent again before."""
+    rnd = random.Random(seed)
+    sending = Sending(store, rnd)
+    steps = [sending.add, sending.pump, sending.settle, sending.wait, sending.again]
+    for _ in range(150):
+        rnd.choices([*steps, sending.give_up], weights=[4, 6, 4, 4, 1, 0.3])[0]()
+        sending.pump()
+
+
+def test_what_is_behind_something_held_back_is_not_forgotten(outbox):
+    """Rows that could not go yet, and were seen by nobody, go when the first ones may."""
+    outbox.next_due(NOW)
+    assert ready(outbox) == []
+    outbox.add(0, A, "x")
+    outbox.add(1, A, "x")
+    assert ready(outbox) == [0, 1]
+    outbox.postponed(0, "no queue yet", NOW + 2)
+    outbox.postponed(1, "no queue yet", NOW + 1)
+    assert outbox.next_due(NOW + 1) == NOW + 2
+    assert ready(outbox, now=NOW + 1) == []
+    assert outbox.next_due(NOW + 2) is None
+    outbox.add(2, A, "x")
+    assert ready(outbox, now=NOW + 2) == [0, 1, 2]
+
+
 def test_an_entry_is_queued_once(outbox):
     """Queueing it again changes nothing while it waits."""
     outbox.add(1, A, "lane")

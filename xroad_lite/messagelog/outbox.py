@@ -37,6 +37,8 @@ class Outbox:
         """What was added and committed of late, in the order of the table."""
         self._known_from = math.inf
         """All beyond this entry are in ``_lately``, unless it was too many."""
+        self._highest = -1
+        """The last entry that was added in its turn."""
         self._too_many = False
         self._held_back = True
         """Whether any row may be held back; ``next_due`` makes sure."""
@@ -52,6 +54,9 @@ class Outbox:
             self._added += 1
             if not self._adding:
                 self._store.then(self._ended)
+            if index <= self._highest:  # sent again: its place is before what memory has
+                self._known_from = math.inf
+            self._highest = max(self._highest, index)
             self._adding.append(Outgoing(index, recipient, lane, 0))
 
     def _ended(self, kept: bool) -> None:
@@ -73,7 +78,10 @@ class Outbox:
         return list(islice(self._lately, limit))
 
     def _look(self, after: int, now: float, limit: int) -> list[Outgoing]:
-        """Ask the table; what is added meanwhile is in it, or will be in memory."""
+        """Ask the table; what is added meanwhile is in it, or will be in memory.
+
+        While anything is held back, rows that are not due stand beyond what is found.
+        """
         self._too_many = False
         self._lately.clear()
         rows = self._store.query(
@@ -84,13 +92,13 @@ class Outbox:
             (after, now, now, limit),
         )
         seen = max(after, rows[-1][0]) if rows else after
-        self._known_from = math.inf if len(rows) == limit else seen
+        self._known_from = math.inf if self._held_back or len(rows) == limit else seen
         return [Outgoing._make(row) for row in rows]
 
     def confirmed(self, indexes: list[int], at: float | None = None) -> None:
         """Forget these: they are durable on the other side since Unix time ``at``, or given up."""
-        if at is None:
-            self._known_from = math.inf
+        told = at is not None and indexes  # what is given up may let others go on
+        self._known_from = max(self._known_from, *indexes) if told else math.inf
         with self._store.transaction():
             for index in indexes if at is not None else ():
                 self._store.insert("xl_sent", index, at, verb="INSERT OR REPLACE")
@@ -115,7 +123,7 @@ class Outbox:
 
     def postponed(self, index: int, state: str, next_at: float) -> None:
         """Say why a row was not taken, and when to try it again."""
-        self._held_back = True
+        self._held_back, self._known_from = True, math.inf
         self._store.execute(
             "UPDATE xl_outbox SET state = ?, attempts = attempts + 1, next_at = ? WHERE idx = ?",
             (state, next_at, index),
