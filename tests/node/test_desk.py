@@ -275,6 +275,24 @@ def test_a_question_ends(two: TwoAgencies) -> None:
     assert outcomes(two) == ["expired"]
 
 
+def test_answered_questions_fill_no_memory(two: TwoAgencies, monkeypatch: Any) -> None:
+    """Their ends are let go of before they come; those of others stay."""
+    monkeypatch.setattr("xroad_lite.node.desk._ENDS_KEPT", 2)
+    two.civil.desk.hold(QUERY)
+    late = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=5)
+    assert len(take(two, QUERY)) == 1
+    for _ in range(9):
+        answer = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=900)
+        (asked,) = take(two, QUERY)
+        done(two, two.civil.desk.finish(asked.entry, PERSON, type=ANSWER))
+        assert answer.result(timeout=0).body == PERSON
+    assert len(two.health.desk._ends) <= 4
+    two.clock.turn(6)
+    with pytest.raises(RequestError) as error:
+        done(two, late)
+    assert error.value.code == "request.timeout"
+
+
 def test_a_question_that_is_refused_here_is_never_sent(two: TwoAgencies) -> None:
     """The asker gets the check's error at once."""
     answer = two.health.desk.ask(CIVIL, QUERY, {"no": "question"}, timeout=5)

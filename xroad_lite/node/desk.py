@@ -33,6 +33,8 @@ from xroad_lite.transports import REPLIES
 T = TypeVar("T")
 _GROUP = 256
 """How many orders share a transaction; all wait for the last."""
+_ENDS_KEPT = 1000
+"""Ends of questions that were answered before: beyond this they are let go of."""
 
 
 class Desk:
@@ -295,6 +297,9 @@ class Desk:
             if message_id in self._asked:
                 self._terms.asked(message_id)
                 settle(self._asked.pop(message_id), partial(_late, message_id))
+        if len(self._ends) > 2 * len(self._asked) + _ENDS_KEPT:
+            self._ends = [one for one in self._ends if one[1] in self._asked]
+            heapq.heapify(self._ends)
         return bool(answered)
 
     def _answer(self, index: int, now: float) -> Message:
