@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from xroad_lite.errors import LogError, RefusedError, RejectedError, RequestError, XRoadError
+from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.verification import verify_log
 from xroad_lite.node import Message
 from xroad_lite.testing import BIRTH, CIVIL, TwoAgencies
@@ -44,6 +47,21 @@ def done(two: TwoAgencies, future: Future[Any]) -> Any:
     """The result, once both nodes have worked."""
     two.settle()
     return future.result(timeout=0)
+
+
+@contextmanager
+def full_disk(monkeypatch: Any, store: Store) -> Iterator[None]:
+    """Nothing of a store can be committed, until the block ends."""
+    command = Store._command
+
+    def full(self: Store, sql: str) -> None:
+        if self is store and sql == "COMMIT":
+            raise LogError("log.store", "the disk is full")
+        command(self, sql)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Store, "_command", full)
+        yield
 
 
 def outcomes(two: TwoAgencies) -> list[str]:
@@ -107,18 +125,8 @@ def test_what_was_given_in_a_transaction_that_failed_is_given_once(
         two.health.step()
         if number == 0:  # kept, and its taker not told yet
             assert two.civil._receiver.pump(two.civil.now())
-    store = two.civil.store
-    command = type(store)._command
-
-    def full(self: Any, sql: str) -> None:
-        if self is store and sql == "COMMIT":
-            raise LogError("log.store", "the disk is full")
-        command(self, sql)
-
-    with monkeypatch.context() as failing:
-        failing.setattr(type(store), "_command", full)
-        with pytest.raises(LogError):
-            two.civil._receiver.pump(two.civil.now())
+    with full_disk(monkeypatch, two.civil.store), pytest.raises(LogError):
+        two.civil._receiver.pump(two.civil.now())
     assert not first.done()
     two.settle()
     taken = [*first.result(timeout=0), *second.result(timeout=0)]
@@ -234,26 +242,13 @@ def test_a_wrong_answer_leaves_the_question_open(two: TwoAgencies) -> None:
 def test_what_fails_at_its_commit_is_over(two: TwoAgencies, monkeypatch: Any) -> None:
     """Who asked and who takes are told of the disk, once; neither ends the node later."""
     two.civil.desk.hold("health.birth")
-    store = two.civil.store
-    command = type(store)._command
-
-    def full(self: Any, sql: str) -> None:
-        if self is store and sql == "COMMIT":
-            raise LogError("log.store", "the disk is full")
-        command(self, sql)
-
     asked = two.civil.desk.publish("health.birth", BIRTH)
     taken = two.civil.desk.take("health.birth")
-    with monkeypatch.context() as failing:
-        failing.setattr(type(store), "_command", full)
-        with pytest.raises(LogError):
-            two.civil.desk.pump(two.civil.now())
+    with full_disk(monkeypatch, two.civil.store), pytest.raises(LogError):
+        two.civil.desk.pump(two.civil.now())
     question = two.health.desk.ask(CIVIL, QUERY, ASKED, timeout=5)
-    store = two.health.store
-    with monkeypatch.context() as failing:
-        failing.setattr(type(store), "_command", full)
-        with pytest.raises(LogError):
-            two.health.desk.pump(two.health.now())
+    with full_disk(monkeypatch, two.health.store), pytest.raises(LogError):
+        two.health.desk.pump(two.health.now())
     for one in (taken, question):
         assert isinstance(one.exception(timeout=0), LogError)
     assert asked.exception(timeout=0) is not None

@@ -18,16 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xroad_lite import policy, times
+from xroad_lite import policy
 from xroad_lite.envelope import SALT_BYTES, is_replay, parse_seal, verify_body, verify_seal
 from xroad_lite.errors import (
     EncryptionError,
     PolicyError,
-    RefusedError,
     SchemaError,
     SealError,
     SemanticsError,
-    XRoadError,
 )
 from xroad_lite.exchange.calls import check_call, sealed_call
 from xroad_lite.exchange.compiled import (
@@ -38,6 +36,7 @@ from xroad_lite.exchange.compiled import (
     wording,
 )
 from xroad_lite.exchange.confidential import opened_body
+from xroad_lite.exchange.freshness import check_freshness
 from xroad_lite.exchange.identity import standing
 from xroad_lite.exchange.judgement import Awaited, Course, Judgement, OpenRequest
 from xroad_lite.exchange.persons import check_pseudonyms, subject_of
@@ -52,11 +51,6 @@ from xroad_lite.exchange.registries import (
     is_foreign,
 )
 from xroad_lite.exchange.wire_prefix import MARK, decode_marked
-
-
-class DuplicateError(XRoadError):
-    """The very message that was accepted before."""
-
 
 # 1. form
 
@@ -113,108 +107,7 @@ def check_signature(found: Judgement) -> None:
 # 5. freshness
 
 
-def _check_freshness(found: Judgement) -> None:
-    node, alike = found.node, found.alike
-    assert found.opened is not None
-    assert alike is not None
-    attributes, instance = found.attributes, node.known.current.instance
-    sealed_at, skew = found.opened.issued_at, times.duration(instance.clock_skew)
-    if max(sealed_at, times.to_unix(attributes.time)) > node.now + skew:
-        raise RefusedError(
-            5,
-            "freshness.from_the_future",
-            f"sealed at {times.to_text(sealed_at)}, time {attributes.time}: "
-            f"more than {instance.clock_skew} after now, {times.to_text(node.now)}",
-            hint="set the clocks of both machines by NTP",
-        )
-    _check_recipient(found)
-    if node.now <= alike.remembered_until:  # beyond it age decides, in a replay too
-        _check_first_time(found)
-    ends = alike.good_until
-    if attributes.expirytime is not None:
-        ends = min(ends, times.to_unix(attributes.expirytime))
-    if node.now > ends:
-        raise RefusedError(
-            5,
-            "freshness.expired",
-            f"it was good until {times.to_text(ends)}: now it is {times.to_text(node.now)}",
-        )
-    _check_answers(found)
-    found.operation = _operation(found)
-    if found.operation == policy.REQUEST and attributes.expirytime is None:
-        raise RefusedError(
-            5, "freshness.no_expiry", "a request must say with expirytime how long it waits"
-        )
-
-
-def _check_recipient(found: Judgement) -> None:
-    node, recipient = found.node, found.attributes.recipient
-    if recipient is None and (found.agreed is None or not found.agreed.open):
-        raise RefusedError(
-            5,
-            "freshness.no_recipient",
-            "the seal names no recipient, and its agreement is not open to everybody",
-        )
-    if recipient not in (None, node.me):
-        raise RefusedError(
-            5, "freshness.other_recipient", f"it is for {recipient}: this is {node.me}"
-        )
-
-
-def _check_first_time(found: Judgement) -> None:
-    node = found.node
-    assert found.opened is not None
-    attributes = found.attributes
-    before = node.memory.accepted(attributes.type, attributes.source, attributes.id)
-    if before is None:
-        return
-    if before == found.opened.identity:
-        raise DuplicateError("freshness.duplicate", "the very same message was accepted before")
-    raise RefusedError(
-        5,
-        "freshness.id_reused",
-        f"another message was accepted under the id {attributes.id}: both seals are kept",
-    )
-
-
-def _check_answers(found: Judgement) -> None:
-    node = found.node
-    attributes = found.attributes
-    if attributes.type == policy.RECEIPT_TYPE:
-        _check_receipt(found)
-        return
-    if attributes.inreplyto is None:
-        return
-    request = node.memory.open_request(attributes.inreplyto)
-    open_here = request is not None and node.now <= request.expires
-    if request is None or not open_here or request.recipient != attributes.source:
-        raise RefusedError(
-            5,
-            "freshness.no_open_request",
-            f"no request {attributes.inreplyto} to {attributes.source} waits for an answer here",
-        )
-    if request.identity != attributes.requesthash:
-        raise RefusedError(
-            5, "freshness.other_request", "it answers another request than the one sent"
-        )
-    found.request = request
-
-
-def _check_receipt(found: Judgement) -> None:
-    attributes = found.attributes
-    sent = found.node.memory.awaited(attributes.inreplyto or "")
-    if sent is None or sent.recipient != attributes.source:
-        raise RefusedError(
-            5,
-            "freshness.no_receipt_due",
-            f"no message {attributes.inreplyto} went from here to {attributes.source} under an "
-            "agreement that asks for receipts",
-        )
-    if sent.identity != attributes.requesthash:
-        raise RefusedError(
-            5, "freshness.other_message", "it is a receipt for another message than the one sent"
-        )
-    found.awaited = sent
+# in freshness.py: whether it comes in time, for the first time, and answers what was sent
 
 
 # 6. policy
@@ -225,12 +118,12 @@ def _check_policy(found: Judgement) -> None:
     assert alike is not None
     if answered is not None:
         _check_same_agreement(found, answered)
-    course = _decided(found) if found.awaited is not None else None
+    asked_by = None if found.request is None else found.request.type
+    receipt_for = None if found.awaited is None else found.awaited.sealed
+    way = found.operation, asked_by, receipt_for
+    course = alike.courses.get(way)
     if course is None:
-        way = found.operation, found.request.type if found.request is not None else None
-        course = alike.courses.get(way)
-        if course is None:
-            course = alike.courses[way] = _decided(found)
+        course = alike.courses[way] = _decided(found)
     found.course, found.agreement = course, course.agreement
 
 
@@ -288,27 +181,6 @@ def _check_answer(found: Judgement, request: OpenRequest) -> None:
             f"{answer.type} does not answer {request.type}: "
             f"expected {service[1] if service else 'a service that is listed'}",
         )
-
-
-def _operation(found: Judgement) -> str:
-    if found.awaited is not None:
-        return policy.RECEIPT
-    if found.request is not None:
-        return policy.REPLY
-    assert found.alike is not None
-    if found.alike.operation is None:
-        found.alike.operation = _asked_or_told(found)
-    return found.alike.operation
-
-
-def _asked_or_told(found: Judgement) -> str:
-    node = found.node
-    party = node.known.current.party(node.me)
-    agreement = node.known.current.agreement(found.attributes.agreement)
-    asked = party is not None and party.service(found.attributes.type) is not None
-    if asked and agreement is not None and agreement.operation == policy.REQUEST:
-        return policy.REQUEST
-    return policy.PUBLISH
 
 
 # 7. digest
@@ -415,7 +287,7 @@ CHECKS: tuple[Callable[[Judgement], None], ...] = (
     check_registry,
     _check_identity,
     check_signature,
-    _check_freshness,
+    check_freshness,
     _check_policy,
     _check_digest,
     _check_schema,

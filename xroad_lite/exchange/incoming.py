@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from xroad_lite.envelope import parse_seal
 from xroad_lite.errors import SealError, XRoadError
-from xroad_lite.exchange.checks import CHECKS, DuplicateError, check_signature
+from xroad_lite.exchange.checks import CHECKS, check_signature
 from xroad_lite.exchange.confidential import opened_body, veiled
+from xroad_lite.exchange.freshness import DuplicateError
 from xroad_lite.exchange.judgement import ACCEPTED, Judgement, Outcome, Receiving, Result, Verdict
 from xroad_lite.exchange.registries import UndecidedError, known_of
 

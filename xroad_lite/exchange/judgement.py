@@ -145,8 +145,9 @@ class Alike:
     """Whether their certificate may speak for their source."""
     operation: str | None = None
     """Of those that answer nothing."""
-    courses: dict[tuple[str, str | None], Course] = field(default_factory=dict)
-    """By operation, and by the type of the request that is answered."""
+    courses: dict[tuple[str, str | None, float | None], Course] = field(default_factory=dict)
+    """By operation, by the type of the request that is answered, and by when was sealed, Unix
+    seconds, what a receipt is for."""
 
 
 LIKENESS = attrgetter(

@@ -158,7 +158,7 @@ class Database:
 
     def insert(self, table: str, *row: object, verb: str = "INSERT") -> None:
         """Add a row, in the caller's transaction; rows of one table are written together."""
-        if self._owner is None:
+        if self._owner != get_ident():
             raise RuntimeError("rows are written in a transaction")
         pending = self._pending.get(table)
         if pending is None or pending[0] != verb:
