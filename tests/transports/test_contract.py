@@ -96,6 +96,19 @@ def test_listening_to_nothing(world: World) -> None:
     assert seals(arrivals(b, 1)) == [b"seal 2"]
 
 
+def test_what_was_under_way_when_listening_ended_is_not_given_out(world: World) -> None:
+    """Deliveries that lie ready when the lanes change are of before: they come again, in order."""
+    world.allow("A", "B")
+    a, b = world.open("A"), world.open("B")
+    b.listen([LANE])
+    send(a, *(parcel(tag, world.name("B")) for tag in range(5)))
+    arrivals(b, 1)
+    b.listen([])
+    assert b.receive(10) == []
+    b.listen([LANE])
+    assert seals(arrivals(b, 4)) == [b"seal 1", b"seal 2", b"seal 3", b"seal 4"]
+
+
 def test_no_queue_yet(world: World) -> None:
     """A directed parcel without a queue is UNROUTABLE; once there is one, it goes through."""
     world.allow("A", "C")

@@ -70,7 +70,7 @@ class Transport(Protocol):
     """
 
     def listen(self, lanes: Iterable[str]) -> None:
-        """Receive on these lanes from now on; what lies there already comes first."""
+        """Receive on these lanes from now on and on no other; what lies there comes first."""
         ...
 
     def send(self, parcels: Sequence[Parcel]) -> None:

@@ -22,8 +22,8 @@ MOST_PREFETCHED = 2_000
 
 
 class Consumer:
-    """The receiving half of a transport. ``take`` is for any thread, all else happens in the I/O
-    thread. ``memory`` bounds, in bytes, what is delivered and not yet acknowledged."""
+    """The receiving half of a transport; ``memory`` bounds, in bytes, what is delivered and not yet
+    acknowledged. ``listen`` and ``take`` are for one thread, all else happens in the I/O thread."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Consumer:
         self._memory = memory
         self._notify = notify
         self._lanes: dict[str, str] = {}
+        self._asked = self._heard = self._tuned = 0  # of the calls of ``listen``: see ``_tuned_in``
         self._consumed: set[str] = set()
         self._deliveries: deque[Delivery] = deque()
         self._unacknowledged: dict[int, str] = {}
@@ -72,7 +73,13 @@ class Consumer:
     @property
     def waiting(self) -> int:
         """Deliveries that lie here and were not taken yet."""
-        return len(self._deliveries)
+        return len(self._deliveries) if self._tuned_in else 0
+
+    @property
+    def _tuned_in(self) -> bool:
+        """Whether the channel was opened for the last call of ``listen``: until it is closed, one
+        of before brings what is not listened to any more, or comes again on the next."""
+        return self._tuned == self._asked
 
     @property
     def depths(self) -> dict[str, int]:
@@ -81,8 +88,17 @@ class Consumer:
         here = Counter(list(self._unacknowledged.values()))
         return {lane: count + here[lane] for lane, count in self._depths.items()}
 
-    def listen(self, lanes: Sequence[str]) -> None:
-        """Receive on these lanes; starts anew, so that what is unacknowledged comes again."""
+    def listen(self, lanes: Sequence[str]) -> Callable[[], None]:
+        """Receive on these lanes; starts anew, so that what is unacknowledged comes again.
+
+        From now on nothing of before is taken. Returns what the I/O thread has to call for it.
+        """
+        self._asked += 1
+        asked = self._asked
+        return lambda: self._listen(asked, lanes)
+
+    def _listen(self, asked: int, lanes: Sequence[str]) -> None:
+        self._heard = asked
         self._lanes = {names.queue_name(self._me, lane): lane for lane in lanes}
         if self._started:
             self._link.drop(at_once=True)
@@ -93,6 +109,8 @@ class Consumer:
     def take(self, limit: int) -> list[Delivery]:
         """The next deliveries, at most ``limit``."""
         taken: list[Delivery] = []
+        if not self._tuned_in:
+            return taken
         try:
             while len(taken) < limit:
                 taken.append(self._deliveries.popleft())
@@ -122,6 +140,7 @@ class Consumer:
         self._acknowledged = Acknowledged()
         self._consumed = set()
         self._channel = channel
+        self._tuned = self._heard
         channel.connection.sinks[channel.channel_number] = self
         channel.add_on_close_callback(self._channel_closed)
         channel.add_on_cancel_callback(self._cancelled)

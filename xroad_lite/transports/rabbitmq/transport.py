@@ -62,8 +62,7 @@ class RabbitTransport:
 
     def listen(self, lanes: Iterable[str]) -> None:
         """Receive from these lanes' queues; one that is missing is waited for."""
-        chosen = sorted(set(lanes))
-        self._soon(lambda: self._consumer.listen(chosen))
+        self._soon(self._consumer.listen(sorted(set(lanes))))
 
     def send(self, parcels: Sequence[Parcel]) -> None:
         """Hand over parcels: all, or none with ``transport.too_large`` or ``transport.full``."""
