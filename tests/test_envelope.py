@@ -26,6 +26,7 @@ from xroad_lite.envelope import (
     certificate_digests,
     data_hash,
     open_seal,
+    open_seals,
     seal,
     verify_body,
     with_certificates,
@@ -206,6 +207,8 @@ def code_of(token):
     with pytest.raises(SealError) as caught:
         open_seal(token)
     assert caught.value.message
+    if isinstance(token, bytes):
+        assert open_seals([token, AMONG.seal]) == {AMONG.seal: AMONG.opened}
     return caught.value.code
 
 
@@ -219,6 +222,15 @@ def test_a_seal_opens_to_what_was_sealed(opened, signer):
     assert again.attributes == replace(ATTRIBUTES, datahash=again.attributes.datahash)
     assert (again.algorithm, again.chain, again.issued_at) == (signer.algorithm, signer.chain, NOW)
     assert open_seal(opened.token.decode()) == again
+
+
+def test_seals_opened_together_are_what_each_is_alone(opened, signer):
+    """Of many the good ones open, each to what it says; ``code_of`` tries the others so."""
+    good = [opened.token, *(sealed_by(signer, ATTRIBUTES).seal for _ in range(3)), AMONG.seal]
+    bad = [b"", b"a.b.c", opened.token[:-8] + b"AAAAAAAA", good[1] + b"="]
+    mixed = [one for pair in zip(good, [*bad, b"."], strict=True) for one in pair]
+    assert open_seals(mixed) == {token: open_seal(token) for token in good}
+    assert open_seals([]) == {}
 
 
 def test_a_seal_with_only_what_is_required_opens(signer):
@@ -284,6 +296,7 @@ def test_any_text_survives_sealing(subject, extensions):
 
 
 SIGNER = Authority.create("Test CA", now=NOW).issue(SubsystemId.parse(HEALTH), now=NOW).signer
+AMONG = seal(ATTRIBUTES, BODY, SIGNER, issued_at=NOW)
 
 
 @pytest.mark.parametrize("name", sorted(MALFORMED))

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from xroad_lite import times
-from xroad_lite.envelope import Attributes, Sealed, parse_seal, seal
+from xroad_lite.envelope import Attributes, Sealed, open_seals, parse_seal, seal
 from xroad_lite.exchange import (
     Awaited,
     Draft,
@@ -228,7 +228,8 @@ def judged(
     found = receive(*content, node)
     _BEFORE.append(sealed)
     if among_others:
-        _assert_alone(found, replace(node))
+        together = [content[0], *(one.seal for one in _BEFORE)]
+        _assert_alone(found, replace(node, opened=open_seals(together)))
     return found
 
 

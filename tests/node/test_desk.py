@@ -9,11 +9,20 @@ from typing import Any
 
 import pytest
 
-from xroad_lite.errors import LogError, RefusedError, RejectedError, RequestError, XRoadError
+from xroad_lite.errors import (
+    KeysError,
+    LogError,
+    RefusedError,
+    RejectedError,
+    RequestError,
+    TransportError,
+    XRoadError,
+)
+from xroad_lite.keys import KeySigner
 from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.verification import verify_log
-from xroad_lite.node import Message
-from xroad_lite.testing import BIRTH, CIVIL, TwoAgencies
+from xroad_lite.node import Message, Node
+from xroad_lite.testing import BIRTH, CIVIL, HEALTH, TwoAgencies
 
 QUERY, ANSWER = "citizens.person-query", "citizens.person"
 ASKED = {"codigoPersonal": "EX-1"}
@@ -255,6 +264,50 @@ def test_what_fails_at_its_commit_is_over(two: TwoAgencies, monkeypatch: Any) ->
     two.clock.turn(6)
     publish(two, "s-1")
     assert len(take(two)) == 1
+
+
+def test_a_key_that_fails_leaves_no_gap(two: TwoAgencies, monkeypatch: Any) -> None:
+    """A token that is away in the midst fails all it was to seal: no number is left unused."""
+    desk, sign, left = two.health.desk, KeySigner.sign, [2]
+
+    def flaky(self: KeySigner, data: bytes) -> bytes:
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeysError("keys.token", "the token is away")
+        return sign(self, data)
+
+    def seen() -> list[str]:
+        return [one.attributes.sequence[-1] for one in take(two, limit=10)]
+
+    two.civil.desk.hold("health.birth")
+    before = two.health.store.size
+    with monkeypatch.context() as away:
+        away.setattr(KeySigner, "sign", flaky)
+        failed = [desk.publish("health.birth", BIRTH) for _ in range(3)]
+        with pytest.raises(KeysError):
+            desk.pump(two.health.now())
+    assert {type(one.exception(timeout=0)) for one in failed} == {KeysError}
+    assert two.health.store.size == before
+    for one in [desk.publish("health.birth", BIRTH) for _ in range(3)]:
+        done(two, one)
+    assert seen() == ["1", "2", "3"]
+
+
+def test_what_the_outbox_has_no_room_for_fails_alone(two: TwoAgencies) -> None:
+    """Of what is ordered together, as much is written as may wait; the rest is told so."""
+    two.health.close()
+    settings = two.instance.node_folder(HEALTH) / "node.yaml"
+    settings.write_text(settings.read_text() + "outbox_limit: 3\n")
+    with Node.open(two.instance.node_folder(HEALTH), clock=two.clock) as health:
+        before = health.store.size
+        asked = [health.desk.publish("health.birth", BIRTH) for _ in range(5)]
+        health.desk.pump(health.now())
+        found = [one.exception(timeout=0) for one in asked]
+        assert found[:3] == [None] * 3
+        assert [one.code for one in found[3:] if isinstance(one, TransportError)] == [
+            "transport.outbox_full"
+        ] * 2
+        assert health.store.size == before + 3
 
 
 def test_a_question_ends(two: TwoAgencies) -> None:

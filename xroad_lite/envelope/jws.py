@@ -59,12 +59,17 @@ class JWS(NamedTuple):
 
 def verify(signed: JWS) -> None:
     """``SealError`` unless the signature is by the key of its own certificate."""
-    if not signed.certificate.verifies(signed.signature, signed.signing_input):
+    if not holds(signed):
         raise SealError(
             "envelope.signature_invalid",
             "the signature is not by the certificate's key over these bytes: "
             "they were changed, or another key signed",
         )
+
+
+def holds(signed: JWS) -> bool:
+    """Whether the signature is by the key of its own certificate."""
+    return signed.certificate.verifies(signed.signature, signed.signing_input)
 
 
 def sign(payload: bytes, signer: Signer, kind: Kind, *, issued_at: int) -> JWS:

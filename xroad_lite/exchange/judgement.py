@@ -191,6 +191,8 @@ class Receiving:
     """Opens what was encrypted to this node, with its private keys."""
     proved_at: float | None = None
     """In an audit: when a time stamp proves that the seal existed, Unix seconds."""
+    opened: Mapping[bytes, Seal] = field(default_factory=dict, repr=False)
+    """Seals that came together, by token, their signatures verified already."""
     alike: dict[object, Alike] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What passed at this moment; to be cleared where something is learned in the midst of it."""
 

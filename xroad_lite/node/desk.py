@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from xroad_lite.errors import RequestError, XRoadError
-from xroad_lite.exchange import Draft, Judgement
+from xroad_lite.exchange import Draft, Judgement, Ready
 from xroad_lite.exchange.calls import canonical
 from xroad_lite.identifiers import MessageType
 from xroad_lite.node.answers import read_answer, reply_draft
@@ -77,6 +77,8 @@ class Desk:
         self._holding = threading.Lock()
         self._finished: list[int] = []
         """In the open transaction: they leave the inbox together."""
+        self._ready: list[Ready] = []
+        """In the open transaction: they are sealed and logged together."""
         self._asked: dict[str, Future[Message]] = {}
         self._ends: list[tuple[float, str]] = []
         receiver.lend = self._taking.lend
@@ -89,7 +91,7 @@ class Desk:
         def work(_: float) -> Published:
             effects = Effects(self._writer)
             event = effects.publish(type, body, **options)
-            effects.write()
+            self._write_later(effects.take())
             return event
 
         return self._soon(work)
@@ -126,8 +128,8 @@ class Desk:
             )
             ready = self._writer.prepare(draft)
             message_id = ready[0].attributes["id"]
+            self._write_later(ready)
             self._terms.ask(message_id, reads)
-            self._writer.write(ready)
             self._asked[message_id] = answer
             heapq.heappush(self._ends, (now + timeout, message_id))
 
@@ -189,10 +191,11 @@ class Desk:
         """
 
         def work(now: float) -> None:
-            row, draft = self._taking.row(entry), None
+            row = self._taking.row(entry)
             if type is not None:
                 draft = reply_draft(self._receiver.judgement(entry, now), type, answer)
-            self._dispatcher.finished(row, draft, now)
+                self._write_later(self._writer.prepare(draft))
+            self._dispatcher.finished(row, now)
             self._finished.append(entry)
             self._taking.came_back(entry)
 
@@ -272,11 +275,18 @@ class Desk:
         self._orders.clear()
         self._asked.clear()
 
+    def _write_later(self, ready: list[Ready]) -> None:
+        """At the end of the open transaction; what the outbox has no room for fails its order."""
+        self._writer.check_room(len(self._ready) + len(ready))
+        self._ready += ready
+
     def _do(self, orders: list[Order], now: float) -> None:
         self._finished.clear()
+        self._ready.clear()
         try:
             with self._store.transaction(durable=any(one.durable for one in orders)):
                 outcomes = [(one, *outcome(one.work, now)) for one in orders]
+                self._writer.write(self._ready)
                 if self._finished:
                     self._dispatcher.inbox.done(*self._finished)
         except BaseException as error:

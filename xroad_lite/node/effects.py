@@ -27,6 +27,10 @@ class Writer(Protocol):
         """Check a draft; one ready message per recipient."""
         ...
 
+    def check_room(self, count: int) -> None:
+        """``TransportError`` if the outbox would not take so many more."""
+        ...
+
     def write(self, ready: Sequence[Ready]) -> list[int]:
         """Seal, log and queue, inside the open transaction; gives the log entries."""
         ...
@@ -37,7 +41,7 @@ class Effects:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._gathered: list[list[Ready]] = []
+        self._gathered: list[Ready] = []
         self._open: ExitStack | None = None
 
     @property
@@ -102,13 +106,17 @@ class Effects:
 
     def _gather(self, draft: Draft) -> Ready:
         ready = self._writer.prepare(draft)
-        self._gathered.append(ready)
+        self._gathered += ready
         return ready[0]
+
+    def take(self) -> list[Ready]:
+        """What was gathered, for whoever writes it; it is not kept here."""
+        gathered, self._gathered = self._gathered, []
+        return gathered
 
     def write(self) -> list[int]:
         """Seal, log and queue what was gathered, inside the open transaction."""
-        gathered, self._gathered = self._gathered, []
-        return [index for ready in gathered for index in self._writer.write(ready)]
+        return self._writer.write(self.take())
 
     def commit(self) -> None:
         """Close the transaction that SQL opened, if it did."""

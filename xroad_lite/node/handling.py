@@ -106,10 +106,8 @@ class Dispatcher:
             self.inbox.done(row.index)
         return True
 
-    def finished(self, row: Incoming, answer: Draft | None, now: float) -> None:
-        """It is handled, and this is its answer, if it has one; ``inbox.done`` is the caller's."""
-        if answer is not None:
-            self._writer.write(self._writer.prepare(answer))
+    def finished(self, row: Incoming, now: float) -> None:
+        """It is handled; its answer, if it has one, and ``inbox.done`` are the caller's."""
         self._say(row, entries.HANDLED, now)
         self._forget(row.index)
 
@@ -189,10 +187,9 @@ class Dispatcher:
             return
         try:
             with self._store.transaction():
-                for row, effects in group:
-                    effects.write()
-                    self._say(row, entries.HANDLED, now)
-                    self._forget(row.index)
+                self._writer.write([one for _, effects in group for one in effects.take()])
+                for row, _ in group:
+                    self.finished(row, now)
                 self.inbox.done(*(row.index for row, _ in group))
             for _, effects in group:
                 effects.commit()

@@ -440,6 +440,10 @@ class Node:
         self._left_out.say(ready)
         return ready
 
+    def check_room(self, count: int) -> None:
+        """``TransportError`` ``transport.outbox_full`` if so many more may not wait to be sent."""
+        self._sender.check_room(count)
+
     def write(self, ready: Sequence[Ready]) -> list[int]:
         """Seal, log and queue ready messages, inside the open transaction."""
         return self._sender.write(ready, self.now())

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from xroad_lite import times
 from xroad_lite.encryption import Holder
-from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash, parse_seal
+from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash, open_seals, parse_seal
 from xroad_lite.errors import EncryptionError, KeysError, LogError, RegistryError
 from xroad_lite.exchange import (
     Awaited,
@@ -129,7 +129,7 @@ class Receiver:
             return undecided
         deliveries = self._taken = self._taken or self._transport.receive(BATCH)
         if deliveries:
-            node = self.moment(now)
+            node = self.moment(now, [one.seal for one in deliveries])
             with self._replies():
                 for delivery in deliveries:
                     self._take(delivery, node)
@@ -228,8 +228,8 @@ class Receiver:
             found = receive(seal, salt, body, self.moment(node.now))
         return found
 
-    def moment(self, now: float) -> Receiving:
-        """What this node knows at ``now``, for the checks."""
+    def moment(self, now: float, seals: Iterable[bytes] = ()) -> Receiving:
+        """What this node knows at ``now``, for the checks; ``seals`` came together then."""
         return Receiving(
             me=self._me,
             now=now,
@@ -240,6 +240,7 @@ class Receiver:
             takes_prefix=self._terms.takes_prefix,
             trusted=self._registry.trusted,
             holder=self._holder(),
+            opened=open_seals(seals),
         )
 
     def judgement(self, index: int, now: float) -> Judgement:

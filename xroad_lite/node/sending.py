@@ -61,13 +61,19 @@ class Sender:
 
         ``TransportError`` ``transport.outbox_full`` at the outbox's limit: nothing is logged then.
         """
-        if not self.outbox.has_room(len(ready), self._limit):
+        self.check_room(len(ready))
+        # All are sealed, then all logged: what signing needs stays in the processor's cache.
+        sealed = [self._sealed(one, now) for one in ready]
+        return [self._log(one, done, now) for one, done in zip(ready, sealed, strict=True)]
+
+    def check_room(self, count: int) -> None:
+        """``TransportError`` ``transport.outbox_full`` unless so many more may wait there."""
+        if not self.outbox.has_room(count, self._limit):
             raise TransportError(
                 "transport.outbox_full",
                 f"{len(self.outbox)} messages wait in the outbox: its limit is {self._limit}",
                 hint="see why with: xroad-lite status; then publish again",
             )
-        return [self._write(one, now) for one in ready]
 
     def check(self, ready: Sequence[Ready]) -> None:
         """Refuse now what could not be sealed and sent later, when it commits with other effects.
@@ -84,9 +90,11 @@ class Sender:
                 )
             check_ready(one, self.signer)
 
-    def _write(self, ready: Ready, now: float) -> int:
+    def _sealed(self, ready: Ready, now: float) -> Sealed:
         sequence = self._store.next_sequence(entries.OUT, ready.recipient or _EVERYBODY)
-        sealed = seal_ready(ready, self.signer, sequence=sequence, now=now)
+        return seal_ready(ready, self.signer, sequence=sequence, now=now)
+
+    def _log(self, ready: Ready, sealed: Sealed, now: float) -> int:
         leaf = entries.message(
             entries.OUT, now, sealed.opened, registry=ready.attributes["registry"]
         )
