@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from xroad_lite.gateway.callers import CERTIFICATE
 from xroad_lite.gateway.deadlines import Deadline
+from xroad_lite.gateway.gathering import Gathered
 from xroad_lite.gateway.headers import NAMES_AS_SENT
 from xroad_lite.gateway.settings import Limits
 
@@ -63,6 +64,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come; it has so long to say what it wants."""
         super().connection_made(transport)
+        self._gathered = Gathered(transport, self.loop)
+        self.transport = cast(asyncio.Transport, self._gathered)
         secure = transport.get_extra_info("ssl_object")
         self._certificate = secure.getpeercert(binary_form=True) if secure is not None else None
         if len(self.connections) > self.limits.connections:
@@ -165,6 +168,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The next that was asked is answered, or what could not be read."""
+        self._gathered.send()
         if self._last_words is not None and not self.pipeline:
             words, self._last_words = self._last_words, None
             self._reading = False
