@@ -98,7 +98,7 @@ def test_who_was_answered_before_its_body_was_here_is_idle_after_it() -> None:
 
 
 def test_who_has_gone_is_answered_no_more() -> None:
-    """That nobody is there shows when an answer meets no one: what was asked behind it is dropped."""
+    """That nobody is there shows when an answer meets no one: what was asked behind it is left."""
     ended: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
