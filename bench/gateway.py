@@ -1,7 +1,8 @@
 """Load on two gateways with their nodes and a provider: requests a second, latencies, memory.
 
 Run as ``python -m bench.gateway [seconds] [concurrency]``. It is its own load client and provider
-too, in processes of their own, so that what is measured is the gateways'. In the same run it
+too, in processes of their own, so that what is measured is the gateways'. Each gateway keeps to a
+core; client and provider run where there is room. In the same run it
 measures what no gateway could do without: a bare HTTP server's request, and four signatures.
 """
 
@@ -178,9 +179,13 @@ def measure(seconds: float, concurrency: int, folder: Path) -> dict[str, object]
         url = f"http://127.0.0.1:{_port_of(_started([*me, 'serve'], stack))}"
         limits = {"calls": 1000}
         provider = [{"service": "echo", "url": url}]
+        first, *others = [[one] for one in sorted(os.sched_getaffinity(0))]
+        second = others[0] if others else first
         both = [
-            _gateway(made.node_folder(HEALTH), stack, limits=limits),
-            _gateway(made.node_folder(CIVIL), stack, limits=limits, providers=provider),
+            _gateway(made.node_folder(HEALTH), stack, cores=first, limits=limits),
+            _gateway(
+                made.node_folder(CIVIL), stack, cores=second, limits=limits, providers=provider
+            ),
         ]
         port, _ = map(_port_of, both)
         target = f"/r1/{CIVIL}/echo/x"

@@ -126,6 +126,8 @@ class GatewaySettings(FileSettings):
     subscribers: list[Subscriber] = Field(default=[])
     trackers: list[Tracker] = Field(default=[])
     limits: Limits = Limits()
+    cores: list[Annotated[int, Field(ge=0)]] = Field(default=[])
+    """The processor's cores that it keeps to; any that the system gives it if left out."""
 
     @classmethod
     def read(cls, file: Path, **changed: Any) -> GatewaySettings:
