@@ -163,7 +163,7 @@ class Instance:
         snapshot = snapshot or self.first
         (ready,) = prepare(draft, self.first, speaker, NOW, new_message_id(at))
         signer = signer or self.signers[speaker]
-        honest = seal_ready(ready, signer, sequence=1, now=at)
+        honest = seal_ready([(ready, 1)], signer, now=at)[0]
         attributes = replace(honest.opened.attributes, **{"registry": snapshot.name, **changed})
         content = honest.body if body is None else body
         return seal(attributes, content, signer, issued_at=int(at))

@@ -188,7 +188,7 @@ class InTime(RuleBasedStateMachine):
             (ready,) = prepare(draft, snapshot, HEALTH, self.now, new_message_id(self.now))
         except RefusedError:
             return
-        sealed = seal_ready(ready, self._key(), sequence=1, now=self.now)
+        sealed = seal_ready([(ready, 1)], self._key(), now=self.now)[0]
         version = int(ready.attributes["agreement"].rpartition("/")[2])
         said = set(strict_json.loads(sealed.body))
         state = self.history[self.sender]

@@ -66,7 +66,7 @@ def said(
     """A call as Health seals it, its attributes or body changed before."""
     (ready,) = prepare(asked, snapshot, HEALTH, NOW, new_message_id(NOW))
     signer = instance.signers[HEALTH]
-    honest = seal_ready(ready, signer, sequence=1, now=NOW)
+    honest = seal_ready([(ready, 1)], signer, now=NOW)[0]
     attributes = replace(honest.opened.attributes, **changed)
     return seal(attributes, honest.body if body is None else body, signer, issued_at=int(NOW))
 

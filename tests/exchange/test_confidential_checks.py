@@ -101,7 +101,7 @@ class World:
         """What Health says, sealed."""
         draft = draft or Draft(operation="publish", type="health.birth", body=BIRTH, subject="s-1")
         ready = self.ready(draft, me, snapshot)
-        return seal_ready(ready, self.instance.signers[me], sequence=1, now=NOW)
+        return seal_ready([(ready, 1)], self.instance.signers[me], now=NOW)[0]
 
     def again(self, sealed, body, **changed):
         """Another body, and attributes, under a seal by the same sender."""

@@ -11,7 +11,7 @@ import pytest
 from broker import Broker
 from worlds import RabbitWorld
 
-from xroad_lite.envelope import Replayed, parse_seal, seal_values
+from xroad_lite.envelope import Replayed, parse_seal, seal_all
 from xroad_lite.errors import ConfigurationError, SealError, TransportError
 from xroad_lite.identifiers import new_message_id
 from xroad_lite.keys import KeySigner
@@ -74,7 +74,7 @@ def recorded(signer: KeySigner, number: int, **more: str) -> Replayed:
         "registry": f"1:{'A' * 43}",
         **more,
     }
-    sealed = seal_values(values, b"%d" % number, signer, issued_at=1_790_000_000)
+    sealed = seal_all([(values, b"%d" % number)], signer, issued_at=1_790_000_000)[0]
     return Replayed(
         CIVIL, number, AT, VERDICT, AT, parse_seal(sealed.seal), sealed.salt, sealed.body
     )

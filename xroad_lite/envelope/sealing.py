@@ -106,23 +106,33 @@ def seal(
     """
     values = attributes.to_dict()
     check_values(values | {"datahash": _ANY_DIGEST})
-    return seal_values(values, body, signer, issued_at=issued_at, salt=salt)
-
-
-def seal_values(
-    values: dict[str, str],
-    body: bytes,
-    signer: Signer,
-    *,
-    issued_at: int,
-    salt: bytes | None = None,
-) -> Sealed:
-    """As ``seal``, of attributes by name that ``check_sealable`` has passed; in their order."""
     salt = fresh_bytes() if salt is None else salt
-    values = values | {"datahash": data_hash(salt, body)}
-    kind = _kind(values["type"])
-    signed = jws.sign(strict_json.dumps(values), signer, kind, issued_at=issued_at)
-    return Sealed(signed.token, salt, body, Seal(signed, attributes_of(values)))
+    return _seal_all([(values, salt, body)], signer, issued_at)[0]
+
+
+def seal_all(
+    contents: Iterable[tuple[dict[str, str], bytes]], signer: Signer, *, issued_at: int
+) -> list[Sealed]:
+    """As ``seal``, of many bodies under attributes by name that ``check_sealable`` has passed.
+
+    The seals have them in the order in which they are given. All are signed together: ``jws``.
+    """
+    return _seal_all(
+        [(values, fresh_bytes(), body) for values, body in contents], signer, issued_at
+    )
+
+
+def _seal_all(
+    contents: list[tuple[dict[str, str], bytes, bytes]], signer: Signer, issued_at: int
+) -> list[Sealed]:
+    complete = [values | {"datahash": data_hash(salt, body)} for values, salt, body in contents]
+    payloads = [(strict_json.dumps(values), _kind(values["type"])) for values in complete]
+    return [
+        Sealed(signed.token, salt, body, Seal(signed, attributes_of(values)))
+        for signed, values, (_, salt, body) in zip(
+            jws.sign_all(payloads, signer, issued_at=issued_at), complete, contents, strict=True
+        )
+    ]
 
 
 def check_sealable(values: dict[str, str], signer: Signer) -> None:

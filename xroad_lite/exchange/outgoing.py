@@ -5,13 +5,13 @@ One message has one recipient, so a publication becomes as many messages as agre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xroad_lite import policy, times
 from xroad_lite.encryption import Holder
-from xroad_lite.envelope import PROFILE, Sealed, check_sealable, seal_values
+from xroad_lite.envelope import PROFILE, Sealed, check_sealable, seal_all
 from xroad_lite.errors import PolicyError, RefusedError, SchemaError, SealError
 from xroad_lite.exchange.calls import call_of, endpoint_text
 from xroad_lite.exchange.compiled import check_valid, wording
@@ -162,10 +162,12 @@ def check_ready(ready: Ready, signer: Signer) -> None:
         raise RefusedError(1, error.code, error.message, hint=error.hint) from None
 
 
-def seal_ready(ready: Ready, signer: Signer, *, sequence: int, now: float) -> Sealed:
-    """Seal a ready message, that ``check_ready`` has passed, as this one of its recipient's."""
-    values = ready.attributes | {"sequence": f"{sequence:016d}"}
-    return seal_values(values, ready.body, signer, issued_at=int(now))
+def seal_ready(ready: Iterable[tuple[Ready, int]], signer: Signer, *, now: float) -> list[Sealed]:
+    """Seal messages that ``check_ready`` has passed, each with its number among its recipient's."""
+    contents = [
+        (one.attributes | {"sequence": f"{sequence:016d}"}, one.body) for one, sequence in ready
+    ]
+    return seal_all(contents, signer, issued_at=int(now))
 
 
 def _home(draft: Draft, snapshot: Snapshot, trusted: Mapping[str, Snapshot]) -> Snapshot:

@@ -62,8 +62,8 @@ class Sender:
         ``TransportError`` ``transport.outbox_full`` at the outbox's limit: nothing is logged then.
         """
         self.check_room(len(ready))
-        # All are sealed, then all logged: what signing needs stays in the processor's cache.
-        sealed = [self._sealed(one, now) for one in ready]
+        numbered = [(one, self._next_number(one)) for one in ready]
+        sealed = seal_ready(numbered, self.signer, now=now)
         return [self._log(one, done, now) for one, done in zip(ready, sealed, strict=True)]
 
     def check_room(self, count: int) -> None:
@@ -90,9 +90,8 @@ class Sender:
                 )
             check_ready(one, self.signer)
 
-    def _sealed(self, ready: Ready, now: float) -> Sealed:
-        sequence = self._store.next_sequence(entries.OUT, ready.recipient or _EVERYBODY)
-        return seal_ready(ready, self.signer, sequence=sequence, now=now)
+    def _next_number(self, ready: Ready) -> int:
+        return self._store.next_sequence(entries.OUT, ready.recipient or _EVERYBODY)
 
     def _log(self, ready: Ready, sealed: Sealed, now: float) -> int:
         leaf = entries.message(
