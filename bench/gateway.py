@@ -2,8 +2,8 @@
 
 Run as ``python -m bench.gateway [seconds] [concurrency]``. It is its own load client and provider
 too, in processes of their own, so that what is measured is the gateways'. Each gateway keeps to a
-core; client and provider run where there is room. In the same run it
-measures what no gateway could do without: a bare HTTP server's request, and four signatures.
+core; client and provider run where there is room. In the same run it measures what no gateway could
+do without: a bare HTTP server's request, and four signatures.
 """
 
 from __future__ import annotations

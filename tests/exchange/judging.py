@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from xroad_lite import times
-from xroad_lite.envelope import Attributes, Sealed, open_seals, parse_seal, seal
+from xroad_lite.envelope import Attributes, Sealed, parse_seal, read_seals, seal
 from xroad_lite.exchange import (
     Awaited,
     Draft,
@@ -229,7 +229,7 @@ def judged(
     _BEFORE.append(sealed)
     if among_others:
         together = [content[0], *(one.seal for one in _BEFORE)]
-        _assert_alone(found, replace(node, opened=open_seals(together)))
+        _assert_alone(found, replace(node, seals=read_seals(together)))
     return found
 
 

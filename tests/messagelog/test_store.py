@@ -202,6 +202,8 @@ def test_what_is_not_there_is_said(store):
 def test_sequences_count_from_one_for_each_peer(store):
     """Each direction and peer has its own."""
     assert [store.next_sequence("out", "A") for _ in range(3)] == [1, 2, 3]
+    store.unused_sequence("out", "A", 3)
+    assert store.next_sequence("out", "A") == 3
     assert store.next_sequence("out", "B") == 1
     assert store.next_sequence("in", "A") == 1
     with pytest.raises(StopError), store.transaction():  # noqa: PT012

@@ -18,6 +18,7 @@ from xroad_lite.errors import (
     TransportError,
     XRoadError,
 )
+from xroad_lite.exchange import Draft
 from xroad_lite.keys import KeySigner
 from xroad_lite.messagelog import Store
 from xroad_lite.messagelog.verification import verify_log
@@ -291,6 +292,26 @@ def test_a_key_that_fails_leaves_no_gap(two: TwoAgencies, monkeypatch: Any) -> N
     for one in [desk.publish("health.birth", BIRTH) for _ in range(3)]:
         done(two, one)
     assert seen() == ["1", "2", "3"]
+
+
+def test_a_number_that_was_not_sealed_is_used_next(two: TwoAgencies, monkeypatch: Any) -> None:
+    """Also where the transaction goes on, as where only the asker cannot be told of an error."""
+
+    def away(*_: object) -> bytes:
+        raise KeysError("keys.token", "the token is away")
+
+    health, sealed = two.health, Draft("publish", "health.birth", BIRTH)
+    with health.store.transaction():
+        health.write(health.prepare(sealed))
+        with monkeypatch.context() as failing:
+            failing.setattr(KeySigner, "sign", away)
+            lost = [*health.prepare(sealed), *health.prepare(sealed)]
+            with pytest.raises(KeysError):
+                health.write(lost)
+        health.write(health.prepare(sealed))
+    two.civil.desk.hold("health.birth")
+    two.settle()
+    assert [one.attributes.sequence[-1] for one in take(two, limit=10)] == ["1", "2"]
 
 
 def test_what_the_outbox_has_no_room_for_fails_alone(two: TwoAgencies) -> None:

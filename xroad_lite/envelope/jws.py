@@ -58,9 +58,12 @@ class JWS(NamedTuple):
         return self.header.issued_at
 
 
-def verify(signed: JWS) -> None:
-    """``SealError`` unless the signature is by the key of its own certificate."""
-    if not holds(signed):
+def verify(signed: JWS, known: bool | None = None) -> None:
+    """``SealError`` unless the signature is by the key of its own certificate.
+
+    What ``holds`` said before may be ``known``.
+    """
+    if not (holds(signed) if known is None else known):
         raise SealError(
             "envelope.signature_invalid",
             "the signature is not by the certificate's key over these bytes: "

@@ -67,7 +67,7 @@ def _check_form(found: Judgement) -> None:
         raise SealError("envelope.too_large", f"the body is larger than {node.max_body} bytes")
     if len(salt) != SALT_BYTES:
         raise SealError("envelope.salt", f"got a salt of {len(salt)} bytes: expected {SALT_BYTES}")
-    found.opened = node.opened.get(token) or parse_seal(token)
+    found.opened, found.holds = node.seals.get(token) or (parse_seal(token), None)
     attributes = found.attributes = found.opened.attributes
     if (attributes.inreplyto is None) is not (attributes.requesthash is None):
         raise SealError("envelope.attribute", "inreplyto and requesthash go together")
@@ -100,8 +100,7 @@ def _check_identity(found: Judgement) -> None:
 def check_signature(found: Judgement) -> None:
     """Check 4, which may also be tried after an earlier check has stopped."""
     assert found.opened is not None
-    if found.token not in found.node.opened:
-        verify_seal(found.opened)
+    verify_seal(found.opened, found.holds)
     found.proven = True
 
 

@@ -191,8 +191,8 @@ class Receiving:
     """Opens what was encrypted to this node, with its private keys."""
     proved_at: float | None = None
     """In an audit: when a time stamp proves that the seal existed, Unix seconds."""
-    opened: Mapping[bytes, Seal] = field(default_factory=dict, repr=False)
-    """Seals that came together, by token, their signatures verified already."""
+    seals: Mapping[bytes, tuple[Seal, bool]] = field(default_factory=dict, repr=False)
+    """Those that came together, by token, and whether their signatures hold."""
     alike: dict[object, Alike] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What passed at this moment; to be cleared where something is learned in the midst of it."""
 
@@ -207,6 +207,8 @@ class Judgement:
     node: Receiving = field(repr=False)
     verdict: Verdict = field(init=False)
     opened: Seal | None = None
+    holds: bool | None = None
+    """Whether its signature does, where that was found out with others'."""
     attributes: Attributes = field(init=False)
     """The sealed ones; only once the form has passed."""
     alike: Alike | None = field(default=None, repr=False)

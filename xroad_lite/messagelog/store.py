@@ -244,6 +244,11 @@ class Store(Database):
             self._advanced.add(key)
         return last + 1
 
+    def unused_sequence(self, direction: str, peer: str, number: int) -> None:
+        """Give back the last number that ``next_sequence`` gave: nothing was sealed with it."""
+        with self._scope:
+            self._sequences[(direction, peer)] = number - 1
+
     def note_sequence(self, direction: str, peer: str, number: int) -> int:
         """Keep the highest number seen of a peer; gives how many are missing before this one.
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from xroad_lite import times
 from xroad_lite.encryption import Holder
-from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash, open_seals, parse_seal
+from xroad_lite.envelope import MAX_SEAL_BYTES, data_hash, parse_seal, read_seals
 from xroad_lite.errors import EncryptionError, KeysError, LogError, RegistryError
 from xroad_lite.exchange import (
     Awaited,
@@ -240,7 +240,7 @@ class Receiver:
             takes_prefix=self._terms.takes_prefix,
             trusted=self._registry.trusted,
             holder=self._holder(),
-            opened=open_seals(seals),
+            seals=read_seals(seals),
         )
 
     def judgement(self, index: int, now: float) -> Judgement:

@@ -62,8 +62,13 @@ class Sender:
         ``TransportError`` ``transport.outbox_full`` at the outbox's limit: nothing is logged then.
         """
         self.check_room(len(ready))
-        numbered = [(one, self._next_number(one)) for one in ready]
-        sealed = seal_ready(numbered, self.signer, now=now)
+        numbered = [(one, self._store.next_sequence(entries.OUT, _peer(one))) for one in ready]
+        try:
+            sealed = seal_ready(numbered, self.signer, now=now)
+        except BaseException:  # whatever becomes of the transaction, no number is left out
+            for one, number in reversed(numbered):
+                self._store.unused_sequence(entries.OUT, _peer(one), number)
+            raise
         return [self._log(one, done, now) for one, done in zip(ready, sealed, strict=True)]
 
     def check_room(self, count: int) -> None:
@@ -89,9 +94,6 @@ class Sender:
                     hint="send a reference to it, or raise max_body at both ends",
                 )
             check_ready(one, self.signer)
-
-    def _next_number(self, ready: Ready) -> int:
-        return self._store.next_sequence(entries.OUT, ready.recipient or _EVERYBODY)
 
     def _log(self, ready: Ready, sealed: Sealed, now: float) -> int:
         leaf = entries.message(
@@ -242,3 +244,8 @@ class Sender:
     def next_due(self) -> float | None:
         """When something that was postponed is due, Unix seconds."""
         return self._postponed_until
+
+
+def _peer(ready: Ready) -> str:
+    """Among whose messages it is counted."""
+    return ready.recipient or _EVERYBODY
